@@ -1,0 +1,1 @@
+//! Presence source and watcher, as a library and as commands.

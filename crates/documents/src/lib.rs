@@ -1,0 +1,1 @@
+//! Presence documents: PIDF with its data model and extensions.

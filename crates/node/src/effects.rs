@@ -1,0 +1,82 @@
+//! What the shell must do after a call into a shard: keep rows, then send messages.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use sip_stack::Flow;
+
+use crate::record::RowChange;
+
+/// The effects of one or more calls, in order. Reused by the pump, so that a message costs no allocation.
+///
+/// All rows of a batch are handed to the store before any message of it is sent. Whether the messages also wait
+/// until the rows are on disk is the shell's setting.
+#[derive(Debug, Default)]
+pub struct Effects {
+    bytes: Vec<u8>,
+    sends: Vec<Send>,
+    rows: Vec<RowChange>,
+}
+
+#[derive(Debug)]
+struct Send {
+    flow: Flow,
+    head: Range<usize>,
+    body: Option<Arc<[u8]>>,
+}
+
+/// One message to put on a flow: its head, and a body that is shared with other messages (or empty).
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// Where it goes.
+    pub flow: Flow,
+    /// Start line, header fields, blank line, and the body if it is not shared.
+    pub head: &'a [u8],
+    /// The rest of the message.
+    pub body: &'a [u8],
+}
+
+impl Effects {
+    /// Prints a message for `flow` into the batch; `body` follows what `print` wrote.
+    pub fn send(&mut self, flow: Flow, body: Option<Arc<[u8]>>, print: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        print(&mut self.bytes);
+        self.sends.push(Send { flow, head: start..self.bytes.len(), body });
+    }
+
+    /// Adds a change for the store.
+    pub fn persist(&mut self, change: RowChange) {
+        self.rows.push(change);
+    }
+
+    /// The messages, in order.
+    pub fn outgoing(&self) -> impl ExactSizeIterator<Item = Outgoing<'_>> {
+        self.sends.iter().map(|send| Outgoing {
+            flow: send.flow,
+            head: &self.bytes[send.head.clone()],
+            body: send.body.as_deref().unwrap_or_default(),
+        })
+    }
+
+    /// Takes the changes for the store, in order.
+    pub fn take_rows(&mut self) -> Vec<RowChange> {
+        core::mem::take(&mut self.rows)
+    }
+
+    /// The changes for the store, in order.
+    pub fn rows(&self) -> &[RowChange] {
+        &self.rows
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.sends.is_empty() && self.rows.is_empty()
+    }
+
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.sends.clear();
+        self.rows.clear();
+    }
+}

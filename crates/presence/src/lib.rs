@@ -1,0 +1,1 @@
+//! The Presence Server: publications, composition, rules, views and notification.

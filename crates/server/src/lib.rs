@@ -1,0 +1,1 @@
+//! The one program: configuration, pump, metrics, logs and shutdown.

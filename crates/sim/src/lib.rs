@@ -1,0 +1,1 @@
+//! Virtual time, network and disk around real nodes.

@@ -1,0 +1,1 @@
+//! SIP messages, URIs, header fields, framing and digest arithmetic.

@@ -1,0 +1,1 @@
+//! How changes are kept: versioned rows over an engine.

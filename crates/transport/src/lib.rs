@@ -1,0 +1,1 @@
+//! UDP and TCP ends, and the answers of DNS.

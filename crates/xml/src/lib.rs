@@ -1,0 +1,1 @@
+//! A hardened, namespace-aware XML reader that keeps every byte it does not understand.

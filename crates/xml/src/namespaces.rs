@@ -1,0 +1,144 @@
+//! The namespace declarations in scope, Namespaces in XML 1.0.
+
+use crate::error::ErrorKind;
+use crate::span::{Span, offset};
+use crate::stack::Stack;
+use crate::value::{Place, Value};
+
+/// What the prefix `xml` is always bound to.
+pub const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
+/// What the prefix `xmlns` is always bound to; no document may name it.
+pub const XMLNS_NAMESPACE: &str = "http://www.w3.org/2000/xmlns/";
+
+/// A namespace declaration: `xmlns="value"` or `xmlns:prefix="value"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declaration<'a> {
+    /// The prefix; empty for the default namespace.
+    pub prefix: &'a str,
+    /// The namespace name; empty if the default namespace is undeclared.
+    pub namespace: Value<'a>,
+    /// The whole declaration, name to closing quote.
+    pub span: Span,
+    /// The value, without its quotes.
+    pub value_span: Span,
+}
+
+/// A namespace within one scan: equal numbers for equal names.
+pub(crate) type Number = u32;
+pub(crate) const NO_NAMESPACE: Number = 0;
+pub(crate) const XML: Number = 1;
+const FIRST_FREE: Number = 2;
+
+/// A declaration that is in scope.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Binding<'a> {
+    key: u64,
+    number: Number,
+    start: u32,
+    value_start: u32,
+    prefix: &'a str,
+    namespace: Value<'a>,
+}
+
+impl<'a> Binding<'a> {
+    /// A declaration that begins at `start`, its value at `value_start`.
+    pub(crate) fn new(prefix: &'a str, namespace: Value<'a>, start: u32, value_start: u32) -> Self {
+        Self { key: key(prefix.as_bytes()), number: NO_NAMESPACE, start, value_start, prefix, namespace }
+    }
+
+    pub(crate) fn declaration(&self) -> Declaration<'a> {
+        let value_end = self.value_start + offset(self.namespace.raw().len());
+        Declaration {
+            prefix: self.prefix,
+            namespace: self.namespace,
+            span: Span { start: self.start, end: value_end + 1 },
+            value_span: Span { start: self.value_start, end: value_end },
+        }
+    }
+}
+
+/// The bindings of all open elements, the innermost last.
+///
+/// Each new name is compared with those in scope once, where it is declared, and numbered; after that, names compare
+/// as numbers. So the cost of long names does not multiply with the attributes that use them.
+#[derive(Clone, Debug)]
+pub(crate) struct Namespaces<'a> {
+    bindings: Stack<Binding<'a>, 8>,
+    next: Number,
+}
+
+impl<'a> Namespaces<'a> {
+    pub(crate) fn new() -> Self {
+        Self { bindings: Stack::new(), next: FIRST_FREE }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bindings.len()
+    }
+
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.bindings.truncate(len);
+    }
+
+    /// All bindings, the outermost first; an inner one may override an outer.
+    pub(crate) fn bindings(&self) -> &[Binding<'a>] {
+        self.bindings.as_slice()
+    }
+
+    /// Adds a declaration of the start tag whose first one is number `tag_first`.
+    pub(crate) fn declare(&mut self, tag_first: usize, mut binding: Binding<'a>) -> Result<(), ErrorKind> {
+        let Binding { prefix, namespace, .. } = binding;
+        let named_xml = namespace == *XML_NAMESPACE;
+        if prefix == "xmlns" || namespace == *XMLNS_NAMESPACE || named_xml != (prefix == "xml") {
+            return Err(ErrorKind::Declaration);
+        }
+        let is_none = namespace.raw().is_empty();
+        if is_none && !prefix.is_empty() {
+            return Err(ErrorKind::Declaration);
+        }
+        let bindings = self.bindings.as_slice();
+        if bindings[tag_first..].iter().any(|other| other.prefix == prefix) {
+            return Err(ErrorKind::DuplicateAttribute);
+        }
+        binding.number = if named_xml {
+            XML
+        } else if is_none {
+            NO_NAMESPACE
+        } else if let Some(same) = bindings.iter().find(|other| other.namespace == namespace) {
+            same.number
+        } else {
+            self.next += 1;
+            self.next - 1
+        };
+        self.bindings.push(binding);
+        Ok(())
+    }
+
+    /// What a prefix is bound to; none if to nothing. The empty prefix always has an answer.
+    #[inline]
+    pub(crate) fn resolve(&self, prefix: &[u8]) -> Option<(Number, Value<'a>)> {
+        let key = key(prefix);
+        let is_short = prefix.len() <= KEY_BYTES;
+        for binding in self.bindings.as_slice().iter().rev() {
+            if binding.key == key && (is_short || binding.prefix.as_bytes() == prefix) {
+                return Some((binding.number, binding.namespace));
+            }
+        }
+        match prefix {
+            b"" => Some((NO_NAMESPACE, Value::EMPTY)),
+            b"xml" => Some((XML, Value::new(XML_NAMESPACE, Place::Attribute, true))),
+            _ => None,
+        }
+    }
+}
+
+/// How many bytes of a prefix fit a key.
+const KEY_BYTES: usize = 7;
+
+/// A number that is equal for equal prefixes, and differs for different ones if one of them fits.
+#[inline]
+fn key(prefix: &[u8]) -> u64 {
+    let first = prefix.len().min(KEY_BYTES);
+    let length = if prefix.len() > KEY_BYTES { 0xFF } else { prefix.len() as u64 };
+    prefix[..first].iter().fold(length, |key, &byte| key << 8 | u64::from(byte))
+}

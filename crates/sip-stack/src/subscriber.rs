@@ -1,0 +1,324 @@
+//! The subscriber: one subscription from its first SUBSCRIBE to its end, and anew. RFC 6665 §4.1, §4.4.
+
+mod dialog;
+mod failure;
+mod notify;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use core::time::Duration;
+
+use sip::{Message, Name, delta_seconds};
+
+use crate::client_transaction::{ClientTransaction, Due, Received};
+use crate::effect::Effect;
+use crate::endpoint::{Backoff, Endpoint, Failure, Outline, Verdict, refresh_at};
+use crate::time::Timestamp;
+use dialog::Dialog;
+
+pub use notify::Refusal;
+pub use report::{Notice, Report, State, Termination};
+
+/// What is watched, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Request-URI: the resource.
+    pub target: String,
+    /// The event package.
+    pub event: String,
+    /// The media types that are understood.
+    pub accept: Vec<String>,
+    /// The lifetime asked for; zero fetches the state once (RFC 6665 §4.4.3).
+    pub expires: Duration,
+}
+
+impl Watch {
+    fn is_fetch(&self) -> bool {
+        self.expires.is_zero()
+    }
+}
+
+/// Keeps one subscription: refreshes it, follows its dialog, subscribes anew when the notifier says so or forgets it.
+#[derive(Debug)]
+pub struct Subscriber {
+    watch: Watch,
+    call_id: String,
+    local_tag: String,
+    cseq: u32,
+    phase: Phase,
+    dialog: Option<Dialog>,
+    in_flight: Option<InFlight>,
+    /// Timer N: by then a NOTIFY must have come.
+    notify_by: Option<Timestamp>,
+    /// The end of the subscription as far as is known.
+    expires_at: Option<Timestamp>,
+    /// When to subscribe or refresh next.
+    next_at: Option<Timestamp>,
+    live_since: Option<Timestamp>,
+    backoff: Backoff,
+    challenges: u8,
+}
+
+/// The states of RFC 6665 §4.1.2, and what comes before and after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No subscription; `next_at` says when to try.
+    Idle,
+    /// `notify_wait`.
+    NotifyWait,
+    /// `pending` and `active`.
+    Live,
+    /// To be unsubscribed as soon as there is a dialog to do it in.
+    Leaving,
+    /// Unsubscribed: the final NOTIFY is awaited.
+    Left,
+    /// `terminated`, and it stays so.
+    Over,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    expires: Duration,
+    answered: bool,
+    /// A NOTIFY that came after the request has said how long the subscription lives: it outranks the response.
+    outranked: bool,
+    transaction: ClientTransaction,
+}
+
+impl Subscriber {
+    /// Sends the first SUBSCRIBE.
+    pub fn start(now: Timestamp, watch: Watch, endpoint: &mut Endpoint) -> (Self, Vec<Effect<Report>>) {
+        let mut subscriber = Self {
+            watch,
+            call_id: String::new(),
+            local_tag: String::new(),
+            cseq: 0,
+            phase: Phase::Idle,
+            dialog: None,
+            in_flight: None,
+            notify_by: None,
+            expires_at: None,
+            next_at: Some(now),
+            live_since: None,
+            backoff: Backoff::default(),
+            challenges: 0,
+        };
+        let effects = subscriber.advance(now, endpoint);
+        (subscriber, effects)
+    }
+
+    /// The Call-ID of the dialog, or of the one that is tried; another after each end.
+    pub fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
+    /// Whether nothing is left to do or to come.
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+
+    /// Ends the subscription, RFC 6665 §4.1.2.3. Without a dialog yet, its first NOTIFY is awaited to do so.
+    pub fn unsubscribe(&mut self, now: Timestamp, endpoint: &mut Endpoint) -> Vec<Effect<Report>> {
+        match self.phase {
+            Phase::Idle => self.end(Termination::Unsubscribed),
+            Phase::Live | Phase::NotifyWait => {
+                self.phase = Phase::Leaving;
+                self.next_at = self.dialog.is_some().then_some(now);
+                self.advance(now, endpoint)
+            }
+            Phase::Leaving | Phase::Left | Phase::Over => Vec::new(),
+        }
+    }
+
+    /// Takes a response to one of our requests.
+    pub fn response(
+        &mut self,
+        now: Timestamp,
+        branch: &str,
+        response: &Message<'_>,
+        endpoint: &mut Endpoint,
+    ) -> Vec<Effect<Report>> {
+        let Some(in_flight) = &mut self.in_flight else { return Vec::new() };
+        let status = response.status().unwrap_or_default();
+        if in_flight.transaction.branch() != branch
+            || in_flight.transaction.response(now, status) != Received::Final
+        {
+            return Vec::new();
+        }
+        let (asked, answered, outranked) = (in_flight.expires, in_flight.answered, in_flight.outranked);
+        let mut effects = match endpoint.judge(response, answered).within(&mut self.challenges) {
+            Verdict::Success => {
+                self.accepted(now, asked, outranked, response, endpoint);
+                Vec::new()
+            }
+            // Nothing was subscribed to yet, and nothing need be.
+            Verdict::Retry | Verdict::TooBrief(_)
+                if self.phase == Phase::Leaving && self.dialog.is_none() =>
+            {
+                self.end(Termination::Unsubscribed)
+            }
+            Verdict::Retry => {
+                self.next_at = Some(now);
+                Vec::new()
+            }
+            Verdict::TooBrief(least) if least > asked && !asked.is_zero() => {
+                self.watch.expires = least;
+                self.next_at = Some(now);
+                Vec::new()
+            }
+            Verdict::TooBrief(_) => {
+                let reason = sip::reason(status).to_owned();
+                self.failed(now, status, Failure::Refused { status, reason }, None, endpoint)
+            }
+            Verdict::Later(failure, wait) => self.failed(now, status, failure, wait, endpoint),
+            Verdict::Never(failure) => self.failed(now, status, failure, None, endpoint),
+        };
+        effects.extend(self.advance(now, endpoint));
+        effects
+    }
+
+    /// Takes the news that the last message could not be sent, or that the connection it went over was lost. A live
+    /// subscription is refreshed at once, which tells the notifier the new way.
+    pub fn unreachable(&mut self, now: Timestamp, endpoint: &mut Endpoint) -> Vec<Effect<Report>> {
+        if self.is_waiting() {
+            self.in_flight = None;
+            return self.failed(now, 503, Failure::Unreachable, None, endpoint); // RFC 3261 §8.1.3.1
+        }
+        if self.phase == Phase::Live {
+            self.next_at = Some(now);
+        }
+        self.advance(now, endpoint)
+    }
+
+    /// Takes the passing of time.
+    pub fn tick(&mut self, now: Timestamp, endpoint: &mut Endpoint) -> Vec<Effect<Report>> {
+        let mut effects = Vec::new();
+        let due = self.in_flight.as_mut().map_or(Due::Nothing, |in_flight| in_flight.transaction.tick(now));
+        match due {
+            Due::Nothing => {}
+            Due::Retransmit(message) => effects.push(Effect::Send { hop: self.hop(endpoint), message }),
+            Due::TimedOut => effects.extend(self.failed(now, 408, Failure::TimedOut, None, endpoint)),
+        }
+        if self.in_flight.as_ref().is_some_and(|in_flight| in_flight.transaction.deadline().is_none()) {
+            self.in_flight = None;
+        }
+        if self.notify_by.is_some_and(|notify_by| notify_by <= now) {
+            effects.extend(self.lost(now, Failure::TimedOut, endpoint)); // Timer N
+        }
+        if self.expires_at.is_some_and(|expires_at| expires_at <= now) && !self.is_waiting() {
+            effects.extend(self.lost(now, Failure::TimedOut, endpoint));
+        }
+        effects.extend(self.advance(now, endpoint));
+        effects
+    }
+
+    /// When `tick` is next worth a call.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        let transaction = self.in_flight.as_ref().and_then(|in_flight| in_flight.transaction.deadline());
+        let (next_at, expires_at) =
+            if self.is_waiting() { (None, None) } else { (self.next_at, self.expires_at) };
+        [transaction, self.notify_by, next_at, expires_at].into_iter().flatten().min()
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.in_flight.as_ref().is_some_and(|in_flight| in_flight.transaction.is_open())
+    }
+
+    /// Sends the SUBSCRIBE that is due, unless one is awaited.
+    fn advance(&mut self, now: Timestamp, endpoint: &mut Endpoint) -> Vec<Effect<Report>> {
+        if self.is_waiting() || self.next_at.is_none_or(|next_at| next_at > now) {
+            return Vec::new();
+        }
+        self.next_at = None;
+        let expires = match self.phase {
+            Phase::Over => return Vec::new(),
+            Phase::Leaving | Phase::Left => Duration::ZERO,
+            Phase::Idle | Phase::NotifyWait | Phase::Live => self.watch.expires,
+        };
+        match self.phase {
+            Phase::Idle => self.begin(endpoint),
+            Phase::Leaving => self.phase = Phase::Left,
+            Phase::NotifyWait | Phase::Live | Phase::Left | Phase::Over => {}
+        }
+        vec![self.send(now, expires, endpoint)]
+    }
+
+    /// A new attempt is a new Call-ID and tag, RFC 6665 §4.1.2.2; a retry after a challenge is not.
+    fn begin(&mut self, endpoint: &mut Endpoint) {
+        let random = endpoint.random();
+        self.call_id = format!("{}{}", random.token(), random.token());
+        self.local_tag = random.token();
+        self.phase = Phase::NotifyWait;
+        (self.dialog, self.expires_at, self.live_since) = (None, None, None);
+    }
+
+    fn send(&mut self, now: Timestamp, expires: Duration, endpoint: &mut Endpoint) -> Effect<Report> {
+        self.cseq += 1;
+        let fields = [
+            (Name::Event, self.watch.event.clone()),
+            (Name::Accept, self.watch.accept.join(", ")),
+            (Name::Expires, expires.as_secs().to_string()),
+        ];
+        let (uri, routes) = match &self.dialog {
+            Some(dialog) => dialog.route(),
+            None => (self.watch.target.clone(), Vec::new()),
+        };
+        let sent = endpoint.send(
+            now,
+            &Outline {
+                method: "SUBSCRIBE",
+                uri: &uri,
+                to: &self.watch.target,
+                to_tag: self.dialog.as_ref().map(Dialog::remote_tag),
+                from_tag: &self.local_tag,
+                call_id: &self.call_id,
+                cseq: self.cseq,
+                routes: &routes,
+                fields: &fields,
+                body: None,
+                contact: true,
+            },
+        );
+        self.notify_by = Some(now + endpoint.settings.timers.patience());
+        let answered = sent.answered;
+        self.in_flight =
+            Some(InFlight { expires, answered, outranked: false, transaction: sent.transaction });
+        Effect::Send { hop: self.hop(endpoint), message: sent.message }
+    }
+
+    fn hop(&self, endpoint: &Endpoint) -> String {
+        let outside = || endpoint.settings.outbound.clone().unwrap_or_else(|| self.watch.target.clone());
+        self.dialog.as_ref().map_or_else(outside, Dialog::hop)
+    }
+
+    fn accepted(
+        &mut self,
+        now: Timestamp,
+        asked: Duration,
+        outranked: bool,
+        response: &Message<'_>,
+        endpoint: &mut Endpoint,
+    ) {
+        if let Some(dialog) = &mut self.dialog {
+            dialog.retarget(response);
+        }
+        if response.status() == Some(204) {
+            self.notify_by = None; // no NOTIFY will come, RFC 6665 §4.1.2.2
+        }
+        if outranked || asked.is_zero() || !matches!(self.phase, Phase::NotifyWait | Phase::Live) {
+            return;
+        }
+        let granted = response.get(Name::Expires).and_then(|value| delta_seconds(value).ok());
+        let lifetime = granted.map_or(asked, |seconds| Duration::from_secs(u64::from(seconds)));
+        self.live_until(now, lifetime, endpoint);
+        let _ = self.is_first_loss(now); // failures of a while ago count no more
+    }
+
+    /// The subscription lives for that long from now.
+    fn live_until(&mut self, now: Timestamp, lifetime: Duration, endpoint: &mut Endpoint) {
+        let timers = endpoint.settings.timers;
+        self.expires_at = Some(now + lifetime);
+        self.next_at = Some(refresh_at(now, lifetime, &timers, endpoint.random()));
+    }
+}

@@ -1,1 +1,16 @@
 //! The Presence Server: publications, composition, rules, views and notification.
+#![forbid(unsafe_code)]
+
+pub mod body;
+pub mod composition;
+pub mod outbox;
+pub mod policy;
+pub mod presentity;
+pub mod refusal;
+pub mod rules;
+
+pub use outbox::{Counts, Item, Outbox, Stored, WatcherId};
+pub use policy::{Policy, Publish as PublishPolicy, Watch};
+pub use presentity::{Notify, Numbers, Presentity, Publish, Published, Refresh, Subscribe, Terms};
+pub use refusal::Refusal;
+pub use sip_stack::compositor::Lifetimes;

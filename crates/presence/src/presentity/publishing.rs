@@ -1,0 +1,135 @@
+//! What a PUBLISH does to a presentity.
+
+use core::time::Duration;
+
+use documents::pidf::Presence;
+use sip::Aor;
+use sip_stack::Timestamp;
+use sip_stack::compositor::{self, EntityTag, Operation, Publication};
+
+use super::{Numbers, Owed, Presentity, Terms, UNSETTLED, rounded_up};
+use crate::composition::compose;
+use crate::outbox::{Item, Outbox};
+use crate::refusal::Refusal;
+use crate::rules::{Composed, Rules};
+
+/// A PUBLISH, read as far as this machine needs it.
+#[derive(Debug)]
+pub struct Publish<'a> {
+    /// Who asks, by all proven names.
+    pub identities: &'a [Aor],
+    /// The tag in SIP-If-Match: `Some(None)` is a tag that cannot be one of ours.
+    pub if_match: Option<Option<EntityTag>>,
+    /// The Expires field.
+    pub expires: Option<u32>,
+    /// The body, if there is one, or why it is none.
+    pub document: Result<Option<Presence>, Refusal>,
+}
+
+/// What an accepted PUBLISH is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// What it did.
+    pub operation: Operation,
+    /// The new version.
+    pub entity_tag: EntityTag,
+    /// The lifetime granted.
+    pub lifetime: Duration,
+}
+
+impl Presentity {
+    /// Takes a PUBLISH, RFC 3903 §6.
+    pub fn publish(
+        &mut self,
+        now: Timestamp,
+        terms: &Terms<'_>,
+        numbers: &mut Numbers,
+        publish: Publish<'_>,
+        out: &mut Outbox,
+    ) -> Result<Published, Refusal> {
+        if !Rules::of(terms.policy, &self.aor).may_publish(publish.identities) {
+            return Err(Refusal::Forbidden);
+        }
+        let decision = compositor::decide(
+            &self.publications,
+            publish.if_match,
+            publish.expires,
+            !matches!(publish.document, Ok(None)),
+            &terms.publications,
+            terms.publications_max,
+        )?;
+        let document = publish.document?; // judged after the entity-tag and the lifetime, RFC 3903 §6 step 5
+        let entity_tag = numbers.entity_tag();
+        let expires_at = now + decision.lifetime;
+        match (decision.operation, decision.index, document) {
+            (Operation::Remove, Some(index), _) => {
+                self.withdraw(now, index, out);
+                self.changed(now, out);
+            }
+            (Operation::Refresh, Some(index), _) => {
+                let publication = &mut self.publications[index];
+                publication.entity_tag = entity_tag;
+                publication.expires_at = expires_at;
+                self.keep_publication(index, out);
+            }
+            (Operation::Modify, Some(index), Some(document)) => {
+                let publication = &mut self.publications[index];
+                publication.entity_tag = entity_tag;
+                publication.expires_at = expires_at;
+                publication.changed_at = now;
+                publication.document = document;
+                self.keep_publication(index, out);
+                self.changed(now, out);
+            }
+            (Operation::Initial, _, Some(document)) => {
+                let id = numbers.row();
+                let armed_at = Timestamp::NEVER;
+                self.publications.push(Publication {
+                    id,
+                    entity_tag,
+                    changed_at: now,
+                    expires_at,
+                    armed_at,
+                    document,
+                });
+                self.keep_publication(self.publications.len() - 1, out);
+                self.changed(now, out);
+            }
+            // An initial publication that ends at once: judged, answered, and nothing kept, RFC 3903 §6 step 5.
+            (Operation::Remove, None, _) => {}
+            (Operation::Refresh, None, _) | (Operation::Modify | Operation::Initial, _, _) => {
+                unreachable!(
+                    "`decide` names a publication for all but the first, and wants a body where one is taken"
+                )
+            }
+        }
+        Ok(Published { operation: decision.operation, entity_tag, lifetime: decision.lifetime })
+    }
+
+    pub(super) fn keep_publication(&mut self, index: usize, out: &mut Outbox) {
+        let publication = &mut self.publications[index];
+        if publication.expires_at < publication.armed_at {
+            publication.armed_at = rounded_up(publication.expires_at);
+            out.deadlines.push((publication.armed_at, Item::Publication(publication.id)));
+        }
+        self.keep_row(index, out);
+    }
+
+    /// Takes a publication away; its row says so for a while, see [`UNSETTLED`].
+    pub(super) fn withdraw(&mut self, now: Timestamp, index: usize, out: &mut Outbox) {
+        let publication = self.publications.remove(index);
+        let until = rounded_up(now + UNSETTLED);
+        self.keep_mark(publication.id, now, until, out);
+        self.removed.push((publication.id, until));
+        out.deadlines.push((until, Item::Publication(publication.id)));
+    }
+
+    /// The composed document is made anew, and whoever watches is owed a word if its view is another now.
+    pub(super) fn changed(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.composed = Composed::new(&compose(&self.aor, &self.publications));
+        self.changed_at = now;
+        for index in 0..self.watchers.len() {
+            self.owe(index, Owed::Change, out);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Who may see what: the only door to a `View`, and a NOTIFY body is made from nothing else.
+
+use std::sync::Arc;
+
+use documents::pidf::Presence;
+use sip::Aor;
+
+use crate::policy::{Policy, Publish, Watch};
+
+/// Sub-handling, RFC 5025 §3.2.1: what becomes of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handling {
+    /// The watcher may not watch, and is told so.
+    Block,
+    /// The watcher sees what its view shows.
+    Allow,
+}
+
+/// The rules in force for one presentity. Until presentities write their own, the policy of their domain.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    policy: &'a Policy,
+    presentity: &'a Aor,
+}
+
+impl<'a> Rules<'a> {
+    /// The rules of `presentity`.
+    pub fn of(policy: &'a Policy, presentity: &'a Aor) -> Self {
+        Self { policy, presentity }
+    }
+
+    /// Whether a watcher known by `identity` may watch.
+    pub fn handling(&self, identity: &Aor) -> Handling {
+        let allowed = match self.policy.watch {
+            Watch::Everyone => true,
+            Watch::OwnDomain => identity == self.presentity || same_domain(identity, self.presentity),
+            Watch::Oneself => identity == self.presentity,
+        };
+        if allowed { Handling::Allow } else { Handling::Block }
+    }
+
+    /// What the watcher may see of the composed document; `None` if it may see nothing at all.
+    pub fn view(&self, composed: &Composed, identity: &Aor) -> Option<View> {
+        match self.handling(identity) {
+            Handling::Allow => {
+                Some(View { body: Arc::clone(&composed.body), fingerprint: composed.fingerprint })
+            }
+            Handling::Block => None,
+        }
+    }
+
+    /// Whether a source known by one of `identities` may publish for the presentity.
+    pub fn may_publish(&self, identities: &[Aor]) -> bool {
+        match self.policy.publish {
+            Publish::Everyone => true,
+            Publish::Oneself => identities.contains(self.presentity),
+        }
+    }
+}
+
+fn same_domain(one: &Aor, other: &Aor) -> bool {
+    one.domain().is_some() && one.domain() == other.domain()
+}
+
+/// The composed document of a presentity, printed once per change.
+#[derive(Clone, Debug)]
+pub struct Composed {
+    body: Arc<[u8]>,
+    fingerprint: u64,
+}
+
+impl Composed {
+    /// Keeps a document for its views.
+    pub fn new(document: &Presence) -> Self {
+        Self { body: Arc::clone(document.bytes()), fingerprint: document.fingerprint() }
+    }
+}
+
+/// What one watcher may see. Only [`Rules::view`] makes one.
+#[derive(Clone, Debug)]
+pub struct View {
+    body: Arc<[u8]>,
+    fingerprint: u64,
+}
+
+impl View {
+    /// The document as it goes out: `application/pidf+xml`.
+    pub fn body(&self) -> &Arc<[u8]> {
+        &self.body
+    }
+
+    /// Equal for equal documents, in this process and the next.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+}

@@ -1,8 +1,19 @@
 //! The sum of the machines as one machine: door, dispatch and shards of owners.
 #![forbid(unsafe_code)]
 
+mod deadlines;
+mod destinations;
+mod dispatch;
+pub mod door;
 pub mod effects;
+pub mod metrics;
 pub mod record;
+pub mod settings;
+pub mod shard;
 
+pub use door::{Entry, ShardId, enter, overloaded};
 pub use effects::{Effects, Outgoing};
+pub use metrics::{Histogram, MetricKind, Metrics};
 pub use record::{Epoch, Kind, Partition, Row, RowChange, RowKey};
+pub use settings::{Limits, Listener, Oversize, Settings};
+pub use shard::{Place, Shard, Storage};

@@ -9,11 +9,23 @@ pub struct Partition(pub u16);
 impl Partition {
     /// How many partitions an installation has; chosen once, never changed.
     pub const COUNT: u16 = 4096;
+
+    /// The partition of a presentity whose canonical address-of-record has this stable hash.
+    pub const fn of_hash(hash: u64) -> Self {
+        Self((hash % Self::COUNT as u64) as u16)
+    }
 }
 
 /// Grows by one at every change of owner (a process start included). A store refuses writes under an older one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u32);
+
+impl Epoch {
+    /// A number that no other life of the owner gives: the epoch in the high 20 bits, then a running number.
+    pub const fn number(self, running: u64) -> u64 {
+        (self.0 as u64) << 44 | running & ((1 << 44) - 1)
+    }
+}
 
 /// What a row holds; the number is part of the stored format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,7 +55,7 @@ pub struct RowKey {
     pub partition: Partition,
     /// What it holds.
     pub kind: Kind,
-    /// Chosen by the owner, never reused for another thing: epoch (high 32 bits) and a running number.
+    /// Chosen by the owner, never reused for another thing: see [`Epoch::number`].
     pub id: u64,
 }
 
@@ -52,7 +64,7 @@ pub struct RowKey {
 pub struct Row {
     /// Its name.
     pub key: RowKey,
-    /// `epoch << 32 | sequence`: a row is applied only over an older version of itself.
+    /// See [`Epoch::number`]: a row is applied only over an older version of itself.
     pub version: u64,
     /// When nobody needs it any more. Rows past it are still loaded: the owner handles what passed meanwhile.
     pub expires_at: Timestamp,

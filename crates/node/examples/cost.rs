@@ -1,0 +1,194 @@
+//! What a message costs a shard without any socket: nanoseconds per operation, printed as a table.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring program, for a terminal")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use node::door::{Entry, ShardId, enter};
+use node::{Effects, Epoch, Limits, Listener, Oversize, Place, Settings, Shard};
+use presence::{Lifetimes, Policy, PublishPolicy, Watch};
+use sip::{Message, Name};
+use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
+
+fn settings() -> Settings {
+    Settings {
+        domains: vec!["example.com".into()],
+        listeners: vec![Listener { protocol: Protocol::Udp, sent_by: "127.0.0.1:5060".into() }],
+        authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
+        policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone },
+        publications: Lifetimes::HOUR,
+        subscriptions: Lifetimes::HOUR,
+        pace: Duration::ZERO,
+        oversize: Oversize::Datagram,
+        limits: Limits::default(),
+    }
+}
+
+const BODY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
+xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" \
+entity=\"sip:alice0000@example.com\">\n  <tuple id=\"t4711\"><status><basic>open</basic></status>\
+<contact priority=\"0.8\">sip:alice0000@example.com</contact><note xml:lang=\"en\">COUNTER00</note>\
+<timestamp>2026-11-23T10:00:00Z</timestamp></tuple>\n  <dm:person id=\"p1\"><rpid:activities><rpid:busy/>\
+</rpid:activities><dm:note>In a meeting until noon</dm:note></dm:person>\n</presence>\n";
+
+fn publish(user: usize, number: usize, tag: Option<&str>) -> Vec<u8> {
+    let body =
+        BODY.replace("alice0000", &format!("alice{user:04}")).replace("COUNTER00", &format!("{number:09}"));
+    let tag = tag.map(|tag| format!("SIP-If-Match: {tag}\r\n")).unwrap_or_default();
+    format!(
+        "PUBLISH sip:alice{user:04}@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bKp{user}-{number};rport\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:alice{user:04}@example.com>;tag=f{number}\r\nTo: <sip:alice{user:04}@example.com>\r\n\
+         Call-ID: pub{user}@127.0.0.1\r\nCSeq: {number} PUBLISH\r\nEvent: presence\r\nExpires: 3600\r\n{tag}\
+         Content-Type: application/pidf+xml\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn subscribe(user: usize, watcher: usize) -> Vec<u8> {
+    format!(
+        "SUBSCRIBE sip:alice{user:04}@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bKs{user}-{watcher};rport\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:watcher{watcher}@example.com>;tag=w{watcher}\r\nTo: <sip:alice{user:04}@example.com>\r\n\
+         Call-ID: sub-{watcher}-{user}@127.0.0.1\r\nCSeq: 1 SUBSCRIBE\r\nContact: <sip:watcher{watcher}@127.0.0.1:7000>\r\n\
+         Event: presence\r\nAccept: application/pidf+xml\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+struct World {
+    shard: Shard,
+    settings: Arc<Settings>,
+    out: Effects,
+    now: Timestamp,
+    flow: Flow,
+}
+
+impl World {
+    fn new() -> Self {
+        let settings = Arc::new(settings());
+        let place = Place { shard: ShardId(0), shards: 1, epoch: Epoch(1) };
+        let remote = "127.0.0.1:7000".parse().unwrap();
+        Self {
+            shard: Shard::new(Arc::clone(&settings), place, [7; 32]),
+            settings,
+            out: Effects::default(),
+            now: Timestamp::from_secs(1_700_000_000),
+            flow: Flow { protocol: Protocol::Udp, local: Local(0), remote, connection: Connection::NONE },
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.now = self.now + Duration::from_micros(10);
+        if let Entry::Deliver { message, .. } = enter(bytes, self.flow, &self.settings, 1, &mut self.out) {
+            self.shard.receive(self.now, self.flow, &message, &mut self.out);
+        }
+    }
+
+    /// All messages of the batch, whole; the batch is empty then.
+    fn flush(&mut self) -> Vec<Vec<u8>> {
+        let sent = self.out.outgoing().map(|message| [message.head, message.body].concat()).collect();
+        self.out.clear();
+        sent
+    }
+}
+
+fn ok(notify: &[u8]) -> Option<Vec<u8>> {
+    let message = Message::parse(notify, &sip::Limits::default()).unwrap();
+    message.method()?;
+    let mut bytes = Vec::new();
+    sip::respond(&mut bytes, &message, 200, None, None).finish(&[]);
+    Some(bytes)
+}
+
+fn etag(response: &[u8]) -> String {
+    let message = Message::parse(response, &sip::Limits::default()).unwrap();
+    message.get(Name::SipETag).unwrap().to_owned()
+}
+
+/// CPU time of this thread so far: what other programs do on the machine does not count.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+}
+
+fn main() {
+    let rounds: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(200);
+    let mut world = World::new();
+    let users = 100;
+    let watchers = 100;
+
+    let mut tags: Vec<String> = Vec::new();
+    for user in 0..users {
+        world.take(&publish(user, 1, None));
+        tags.push(etag(&world.flush()[0]));
+    }
+    let mut number = 2;
+    let mut spent = Duration::ZERO;
+    for _ in 0..rounds {
+        let requests: Vec<_> =
+            (0..users).map(|user| publish(user, number + user, Some(&tags[user]))).collect();
+        number += users;
+        let start = cpu();
+        for request in &requests {
+            world.take(request);
+        }
+        spent += cpu() - start;
+        for (user, answer) in world.flush().iter().enumerate() {
+            tags[user] = etag(answer);
+        }
+    }
+    println!(
+        "{:40} {:8.0} ns",
+        "PUBLISH modify, no watchers",
+        spent.as_nanos() as f64 / (rounds * users) as f64
+    );
+
+    let requests: Vec<_> = (0..users)
+        .flat_map(|user| (0..watchers).map(move |watcher| subscribe(user, user * 1000 + watcher)))
+        .collect();
+    let mut spent = [Duration::ZERO; 2];
+    for batch in requests.chunks(32) {
+        let start = cpu();
+        batch.iter().for_each(|request| world.take(request));
+        spent[0] += cpu() - start;
+        let answers: Vec<_> = world.flush().iter().filter_map(|notify| ok(notify)).collect();
+        let start = cpu();
+        answers.iter().for_each(|answer| world.take(answer));
+        spent[1] += cpu() - start;
+        assert!(world.flush().is_empty());
+    }
+    let count = (users * watchers) as f64;
+    println!("{:40} {:8.0} ns", "SUBSCRIBE: 200, first NOTIFY", spent[0].as_nanos() as f64 / count);
+    println!("{:40} {:8.0} ns", "the 200 to the first NOTIFY", spent[1].as_nanos() as f64 / count);
+
+    let mut spent = [Duration::ZERO; 2];
+    let mut told = 0_u32;
+    for _ in 0..rounds / 10 {
+        for (user, tag) in tags.iter_mut().enumerate() {
+            let request = publish(user, number, Some(tag));
+            number += 1;
+            let mut answers = Vec::new();
+            let start = cpu();
+            world.take(&request);
+            spent[0] += cpu() - start;
+            loop {
+                let sent = world.flush();
+                if sent.is_empty() {
+                    break;
+                }
+                for message in &sent {
+                    match ok(message) {
+                        Some(answer) => answers.push(answer),
+                        None => *tag = etag(message),
+                    }
+                }
+                told += u32::try_from(answers.len()).unwrap();
+                let start = cpu();
+                answers.drain(..).for_each(|answer| world.take(&answer));
+                spent[1] += cpu() - start;
+            }
+        }
+    }
+    let each = |spent: Duration| spent.as_nanos() as f64 / f64::from(told);
+    println!("{:40} {:8.0} ns", "NOTIFY with its 200 (fan-out of 100)", each(spent[0]) + each(spent[1]));
+}

@@ -1,0 +1,45 @@
+//! Wake-ups by time: deadlines live in the state that they end, this only says when to look.
+
+use std::collections::BTreeMap;
+
+use presence::Item;
+use sip_stack::Timestamp;
+
+/// Wake-ups of a shard, in bundles of the same instant. Owners ask at whole quarters of a second, so there are few
+/// bundles however many wake-ups: asking and waking cost the same for ten and for ten million.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    bundles: BTreeMap<Timestamp, Vec<Wake>>,
+}
+
+/// One wake-up: of which presentity, and for what. A stale one is harmless: the owner looks at its own deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wake {
+    /// Place of the presentity in its shard.
+    pub(crate) presentity: u32,
+    /// What the wake-up is for.
+    pub(crate) item: Item,
+}
+
+impl Deadlines {
+    /// Asks for a wake-up.
+    pub(crate) fn ask(&mut self, at: Timestamp, wake: Wake) {
+        self.bundles.entry(at).or_default().push(wake);
+    }
+
+    /// The next instant with a wake-up.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.bundles.first_key_value().map(|(at, _)| *at)
+    }
+
+    /// Takes one wake-up whose time has come, with the instant that was asked for.
+    pub(crate) fn take(&mut self, now: Timestamp) -> Option<(Timestamp, Wake)> {
+        let mut bundle = self.bundles.first_entry().filter(|bundle| *bundle.key() <= now)?;
+        let at = *bundle.key();
+        let wake = bundle.get_mut().pop();
+        if bundle.get().is_empty() {
+            bundle.remove();
+        }
+        wake.map(|wake| (at, wake))
+    }
+}

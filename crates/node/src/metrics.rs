@@ -1,0 +1,148 @@
+//! What a shard counts: plain numbers that the shell copies and adds up.
+
+use core::time::Duration;
+
+/// A histogram of durations in powers of two of microseconds; the first bucket ends at 64 us, the last is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Histogram {
+    /// Counts per bucket: bucket `i` holds durations below `64 << i` microseconds.
+    pub buckets: [u64; Histogram::BUCKETS],
+    /// Sum of all durations, microseconds.
+    pub sum: u64,
+    /// How many.
+    pub count: u64,
+}
+
+impl Histogram {
+    /// Number of buckets; the last ends nowhere.
+    pub const BUCKETS: usize = 22;
+
+    /// Counts one duration.
+    pub fn record(&mut self, duration: Duration) {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let bucket = (64 - (micros >> 6).leading_zeros()) as usize;
+        self.buckets[bucket.min(Self::BUCKETS - 1)] += 1;
+        self.sum = self.sum.saturating_add(micros);
+        self.count += 1;
+    }
+
+    /// Upper bound of a bucket in microseconds; `None` for the open one.
+    pub const fn bound(bucket: usize) -> Option<u64> {
+        if bucket + 1 < Self::BUCKETS { Some(64 << bucket) } else { None }
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.buckets.iter_mut().zip(&other.buckets) {
+            *mine += theirs;
+        }
+        self.sum += other.sum;
+        self.count += other.count;
+    }
+}
+
+macro_rules! metrics {
+    ($($(#[doc = $doc:literal])+ $name:ident: $kind:ident,)+) => {
+        /// Counters and gauges of one shard, or the sum over several.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Metrics {
+            $($(#[doc = $doc])+ pub $name: u64,)+
+            /// From the PUBLISH that changed a view to the NOTIFY that carries it leaving here.
+            pub publish_to_notify: Histogram,
+        }
+
+        /// Whether a number only grows.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum MetricKind {
+            /// Only grows.
+            Counter,
+            /// Goes up and down.
+            Gauge,
+        }
+
+        impl Metrics {
+            /// Adds another shard's numbers.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)+
+                self.publish_to_notify.add(&other.publish_to_notify);
+            }
+
+            /// Name, kind, help text and value of each number, in the order of declaration.
+            pub fn each(&self) -> impl Iterator<Item = (&'static str, MetricKind, &'static str, u64)> {
+                [$((stringify!($name), MetricKind::$kind, concat!($($doc),+), self.$name),)+].into_iter()
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Messages that reached the shard.
+    messages_received: Counter,
+    /// Messages handed to the transport.
+    messages_sent: Counter,
+    /// Requests answered again from the transaction table.
+    retransmissions_received: Counter,
+    /// Malformed messages answered with 4xx by the door.
+    malformed_answered: Counter,
+    /// Bytes that were no SIP, dropped without an answer.
+    malformed_dropped: Counter,
+    /// Presentities with state.
+    presentities: Gauge,
+    /// Live publications.
+    publications: Gauge,
+    /// Active presence subscriptions.
+    subscriptions_presence_active: Gauge,
+    /// Pending presence subscriptions.
+    subscriptions_presence_pending: Gauge,
+    /// PUBLISH accepted: initial.
+    publish_initial: Counter,
+    /// PUBLISH accepted: refresh.
+    publish_refresh: Counter,
+    /// PUBLISH accepted: modify.
+    publish_modify: Counter,
+    /// PUBLISH accepted: remove.
+    publish_remove: Counter,
+    /// PUBLISH refused.
+    publish_refused: Counter,
+    /// Publications that ran out.
+    publications_expired: Counter,
+    /// SUBSCRIBE accepted: new dialog.
+    subscribe_initial: Counter,
+    /// SUBSCRIBE accepted: refresh.
+    subscribe_refresh: Counter,
+    /// SUBSCRIBE accepted: fetch (Expires 0 outside a dialog).
+    subscribe_fetch: Counter,
+    /// SUBSCRIBE accepted: unsubscribe.
+    subscribe_end: Counter,
+    /// SUBSCRIBE refused.
+    subscribe_refused: Counter,
+    /// Subscriptions that ran out.
+    subscriptions_expired: Counter,
+    /// Subscriptions ended because the watcher could not be told.
+    subscriptions_lost: Counter,
+    /// Challenges sent (401).
+    challenges: Counter,
+    /// NOTIFYs sent, retransmissions not counted.
+    notify_sent: Counter,
+    /// NOTIFYs retransmitted.
+    notify_retransmitted: Counter,
+    /// NOTIFYs answered 2xx.
+    notify_answered_2xx: Counter,
+    /// NOTIFYs answered 481.
+    notify_answered_481: Counter,
+    /// NOTIFYs answered with another failure.
+    notify_answered_other: Counter,
+    /// NOTIFYs never answered.
+    notify_timeouts: Counter,
+    /// Changes that were merged into a NOTIFY not sent yet.
+    notify_coalesced: Counter,
+    /// NOTIFYs not sent because the watcher's view had not changed.
+    notify_suppressed_unchanged: Counter,
+    /// NOTIFYs without an answer now.
+    notify_in_flight: Gauge,
+    /// NOTIFYs that wait for their destination's window.
+    notify_waiting: Gauge,
+    /// Requests refused with 503 or 500 because a limit was reached or the store fails.
+    overload_refused: Counter,
+    /// Deadlines handled more than a second late, ever.
+    timers_overdue: Counter,
+}

@@ -1,1 +1,16 @@
 //! How changes are kept: versioned rows over an engine.
+//!
+//! [`SoftStore`] keeps soft state (publications, subscriptions): rows of a partition, written by its one owner.
+//! Two engines answer to it and pass the one [`suite`]: [`memory`], which forgets at exit, and [`embedded`], a
+//! segmented append log on the local disk. Nothing here decides anything; a row is bytes to an engine.
+#![forbid(unsafe_code)]
+
+pub mod disk;
+pub mod embedded;
+pub mod memory;
+mod soft;
+pub mod suite;
+
+pub use embedded::{Embedded, EmbeddedLog, OpenError, Opening, Options, Repair, Stats};
+pub use memory::{Memory, MemoryRows};
+pub use soft::{Durability, Engine, SoftStore, StoreError, ready};

@@ -1,0 +1,83 @@
+//! The command line of the client: `publish`, `watch` and `fetch`.
+
+mod connection;
+mod exit;
+mod fetch;
+mod publish;
+mod show;
+mod terminal;
+pub(crate) mod time;
+mod watch;
+
+use core::pin::Pin;
+use std::future::Future;
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+pub use exit::Exit;
+pub use terminal::Terminal;
+
+/// A command of the client, for a program whose command line it is a part of (`#[command(flatten)]`).
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Say that you are there, or not
+    Publish(publish::Arguments),
+    /// Follow somebody's presence, one line per change
+    Watch(watch::Arguments),
+    /// Show somebody's presence once
+    Fetch(fetch::Arguments),
+}
+
+/// What a command finds around it.
+pub struct Surroundings<'a> {
+    /// The password of the environment, `ROLLCALL_PASSWORD`.
+    pub password: Option<String>,
+    /// Ready when the user wants it to end: Ctrl-C.
+    pub interrupt: Pin<&'a mut (dyn Future<Output = ()> + Send)>,
+}
+
+/// The commands as `clap` knows them, for a program that puts its command line together by hand.
+pub fn commands() -> clap::Command {
+    <Command as clap::Subcommand>::augment_subcommands(clap::Command::new("rollcall"))
+}
+
+/// Runs a command to its end. Must be called within a tokio runtime with IO and time.
+pub async fn run(command: Command, terminal: &mut Terminal<'_>, surroundings: Surroundings<'_>) -> Exit {
+    match command {
+        Command::Publish(arguments) => publish::run(arguments, terminal, surroundings).await,
+        Command::Watch(arguments) => watch::run(arguments, terminal, surroundings).await,
+        Command::Fetch(arguments) => fetch::run(arguments, terminal, surroundings).await,
+    }
+}
+
+/// Runs a command on the terminal of the process, with colors if it is one and `NO_COLOR` is not set, until it ends or
+/// Ctrl-C is pressed. Starts a runtime of its own.
+pub fn main(command: Command) -> ExitCode {
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let is_colorless = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colors = out.is_terminal() && !is_colorless;
+    let mut terminal = Terminal::new(&mut out, &mut err, colors);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal.remark(&format!("error: no runtime: {error}"));
+            return Exit::Failure.into();
+        }
+    };
+    let exit = runtime.block_on(async {
+        let mut interrupt = Box::pin(async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                core::future::pending::<()>().await; // no signals here: the command ends by itself or not at all
+            }
+        });
+        let password = std::env::var("ROLLCALL_PASSWORD").ok().filter(|password| !password.is_empty());
+        run(command, &mut terminal, Surroundings { password, interrupt: interrupt.as_mut() }).await
+    });
+    exit.into()
+}
+
+impl core::fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Surroundings").finish_non_exhaustive() // not the password
+    }
+}

@@ -1,1 +1,16 @@
 //! The one program: configuration, pump, metrics, logs and shutdown.
+#![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod demo;
+pub mod exposition;
+pub mod keeper;
+pub mod log;
+pub mod pump;
+pub mod serve;
+pub mod server;
+pub mod status;
+pub mod writer;

@@ -1,3 +1,8 @@
 //! The `rollcall` program.
+#![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    server::commands::run(std::env::args_os(), &mut std::io::stdout(), &mut std::io::stderr())
+}

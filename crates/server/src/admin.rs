@@ -1,0 +1,57 @@
+//! HTTP for the operator: `/metrics`, `/healthz`, `/readyz`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use transport::tcp::Streams;
+
+use crate::clock::Clock;
+use crate::exposition;
+use crate::status::Status;
+
+/// What the pages are made from.
+#[derive(Clone)]
+pub struct Sight {
+    /// The server's threads.
+    pub status: Arc<Status>,
+    /// Its connections.
+    pub streams: Option<Streams>,
+    /// Its clock.
+    pub clock: Clock,
+}
+
+/// Answers until the runtime ends.
+pub async fn serve(listener: TcpListener, sight: Sight) -> std::io::Result<()> {
+    let pages = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(health))
+        .route("/readyz", get(readiness))
+        .with_state(sight);
+    axum::serve(listener, pages).await
+}
+
+async fn metrics(State(sight): State<Sight>) -> impl IntoResponse {
+    let counts = sight.streams.as_ref().map(Streams::counts);
+    let text = exposition::text(&sight.status, sight.clock.elapsed(), counts);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+async fn health(State(sight): State<Sight>) -> impl IntoResponse {
+    verdict(sight.status.health(sight.clock.elapsed()))
+}
+
+async fn readiness(State(sight): State<Sight>) -> impl IntoResponse {
+    verdict(sight.status.readiness(sight.clock.elapsed()))
+}
+
+fn verdict(result: Result<(), String>) -> (StatusCode, String) {
+    match result {
+        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+    }
+}

@@ -1,0 +1,229 @@
+//! Every table and key of the configuration file: the one place where they are named, documented and given a default.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use sip_stack::Protocol;
+
+use super::table::tables;
+use super::values::{AdminListen, Listen, Network, Octets, Secret, words};
+
+words! {
+    /// Who may watch the presentities of this server.
+    Watch {
+        /// Everyone whose identity is known, from any domain.
+        Everyone = "everyone",
+        /// Users of the presentity's own domain.
+        OwnDomain = "own-domain",
+        /// Each presentity only itself.
+        Oneself = "oneself",
+    }
+
+    /// Who may publish for a presentity.
+    Publish {
+        /// Everyone whose identity is known: for open mode.
+        Everyone = "everyone",
+        /// The presentity itself.
+        Oneself = "oneself",
+    }
+
+    /// What to do with a NOTIFY that is too large for a datagram.
+    Oversize {
+        /// Try TCP to the watcher first; where it takes none, send the datagram.
+        Stream = "stream",
+        /// Send the datagram at once; IP fragments it.
+        Datagram = "datagram",
+    }
+
+    /// A digest algorithm, RFC 8760 §2.
+    DigestAlgorithm {
+        /// SHA-256, RFC 7616.
+        Sha256 = "SHA-256",
+        /// MD5, for phones that know no other.
+        Md5 = "MD5",
+    }
+
+    /// What keeps publications and subscriptions over a restart.
+    Engine {
+        /// A log in a directory.
+        Embedded = "embedded",
+        /// Nothing: a restart forgets.
+        Memory = "memory",
+    }
+
+    /// When a request is answered and watchers are told.
+    PublishAck {
+        /// At once; what the last commit interval brought is lost if the machine fails.
+        Memory = "memory",
+        /// When it is on disk.
+        Durable = "durable",
+    }
+
+    /// The shape of a log line.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object per line.
+        Json = "json",
+    }
+
+    /// The least important log lines that are written.
+    LogLevel {
+        /// Faults.
+        Error = "error",
+        /// What soon becomes a fault.
+        Warn = "warn",
+        /// What an operator acts on. Names no user.
+        Info = "info",
+        /// What a developer asks for; may name users.
+        Debug = "debug",
+        /// Everything; names users.
+        Trace = "trace",
+    }
+}
+
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}
+
+fn loopback() -> Vec<Listen> {
+    let address = (core::net::Ipv4Addr::LOCALHOST, 5060).into();
+    [Protocol::Udp, Protocol::Tcp].map(|protocol| Listen { protocol, address, advertised: None }).to_vec()
+}
+
+tables! {
+    /// What is true of the whole process.
+    General [""] {
+        /// Addresses to listen on: protocol, address and port, such as "udp:192.0.2.1:5060" or "tcp:192.0.2.1:5060".
+        /// An IPv6 address stands in brackets.
+        /// Behind NAT, or on 0.0.0.0, say what peers shall see: "udp:0.0.0.0:5060 as sip.example.com:5060".
+        listen: Vec<Listen> = loopback(), restart;
+        /// The domains of this server's users. Requests for other domains are not answered here (404).
+        /// The hosts of the listen addresses count as domains too.
+        domains: Vec<String> = vec!["localhost".to_owned()], restart;
+        /// Threads that own presentities, each with its own sockets. 0: one per core.
+        shards: u16 = 0, restart;
+    }
+
+    /// The Presence Server: who may publish and watch, for how long, and how often watchers are told.
+    PresenceServer ["presence-server"] {
+        /// Who may watch: "own-domain" (users of the presentity's domain), "everyone" (whose identity is known) or
+        /// "oneself".
+        watch: Watch = Watch::OwnDomain, reload;
+        /// Who may publish for a presentity: "oneself", or "everyone" (for open mode only).
+        publish: Publish = Publish::Oneself, reload;
+        /// Shortest lifetime of a publication; a shorter one is refused with 423 and this value.
+        publication_min: Duration = minutes(1), reload;
+        /// Lifetime of a publication that asks for none.
+        publication_default: Duration = minutes(60), reload;
+        /// Longest lifetime of a publication; a longer one is cut to this.
+        publication_max: Duration = minutes(120), reload;
+        /// Shortest lifetime of a subscription; a shorter one is refused with 423 and this value.
+        subscription_min: Duration = minutes(1), reload;
+        /// Lifetime of a subscription that asks for none.
+        subscription_default: Duration = minutes(60), reload;
+        /// Longest lifetime of a subscription; a longer one is cut to this.
+        subscription_max: Duration = minutes(120), reload;
+        /// Least time between two NOTIFYs of one subscription (RFC 3856 §6.10). What changes meanwhile is merged.
+        /// "0s": every change is told at once.
+        pace: Duration = Duration::from_secs(5), reload;
+        /// A NOTIFY over 1300 octets for a watcher on UDP: "stream" (try TCP to it first, RFC 3261 §18.1.1) or
+        /// "datagram" (at once; IP fragments it).
+        oversize: Oversize = Oversize::Stream, reload;
+        /// Largest presence document, unpacked.
+        document_max: Octets = Octets(64 << 10), reload;
+        /// Publications of one presentity at a time.
+        publications_max: usize = 32, reload;
+        /// Consecutive NOTIFYs that a watcher who has answered before may leave unanswered before its subscription
+        /// ends. RFC 6665 §4.2.2 wants 1.
+        unanswered_max: u16 = 1, reload;
+        /// Subscriptions to one presentity at a time.
+        watchers_max: usize = 200_000, reload;
+    }
+
+    /// Who a caller is, and how it is proven.
+    Authentication ["authentication"] {
+        /// Take every request's word for who sent it. For laboratories on loopback; the server warns.
+        open: bool = false, restart;
+        /// The digest realm. Empty: the first domain.
+        realm: String = String::new(), restart;
+        /// Users and their passwords: { alice = "her password", "bob@example.org" = "his" }. A name without a domain is
+        /// a user of the first domain. In place of a password, hashes as `rollcall hash` prints them:
+        /// { md5 = "..", sha256 = ".." }.
+        users: BTreeMap<String, Secret> = BTreeMap::new(), reload;
+        /// A file with more users, a line each as in the table above: alice = "her password". Empty: none.
+        users_file: String = String::new(), reload;
+        /// Peers (addresses or ranges) whose P-Asserted-Identity is believed, such as our own proxies. They are not
+        /// asked for a password.
+        trusted_peers: Vec<Network> = Vec::new(), reload;
+        /// Digest algorithms offered, best first.
+        algorithms: Vec<DigestAlgorithm> = vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5], reload;
+        /// How long one nonce serves before a fresh one is asked for.
+        nonce_lifetime: Duration = minutes(5), reload;
+    }
+
+    /// What keeps publications and subscriptions over a restart or a crash.
+    Store ["store"] {
+        /// "embedded": a log in a directory. "memory": nothing is kept.
+        engine: Engine = Engine::Embedded, restart;
+        /// The directory of the log. Made if missing; only one server may use it.
+        path: String = "rollcall-data".to_owned(), restart;
+        /// Changes reach the disk together, at most this much later.
+        commit_interval: Duration = Duration::from_millis(50), restart;
+        /// "memory": answer at once; a failing machine may lose the last commit interval, a failing process the last
+        /// milliseconds.
+        /// "durable": answer, and tell watchers, when the change is on disk.
+        publish_ack: PublishAck = PublishAck::Memory, restart;
+        /// Size of one file of the log.
+        segment_size: Octets = Octets(64 << 20), restart;
+    }
+
+    /// HTTP for the operator: /metrics (Prometheus), /healthz, /readyz. It asks for no password: keep it on loopback or
+    /// an inner network.
+    Admin ["admin"] {
+        /// Address and port, or "off".
+        listen: AdminListen = AdminListen(Some((core::net::Ipv4Addr::LOCALHOST, 8080).into())), restart;
+    }
+
+    /// The log, on standard error.
+    Log ["log"] {
+        /// "text" for people, "json" for machines.
+        format: LogFormat = LogFormat::Text, restart;
+        /// "error", "warn", "info", "debug" or "trace". Users are named by "debug" and "trace" only.
+        level: LogLevel = LogLevel::Info, reload;
+    }
+
+    /// Bounds. Each has its own refusal and its own counter in /metrics.
+    Limits ["limits"] {
+        /// Largest SIP message.
+        message: Octets = Octets(65_535), restart;
+        /// Header fields of one message.
+        headers: usize = 128, restart;
+        /// Length of one header field.
+        header: Octets = Octets(8 << 10), restart;
+        /// Length of one URI.
+        uri: Octets = Octets(2 << 10), restart;
+        /// Presentities with state, per shard. Above it: 503 with Retry-After.
+        presentities: usize = 4_000_000, reload;
+        /// Subscriptions, per shard. Above it: 503 with Retry-After.
+        subscriptions: usize = 4_000_000, reload;
+        /// What a shard keeps to answer repeated requests alike; the oldest goes first.
+        transactions: Octets = Octets(64 << 20), reload;
+        /// NOTIFYs on their way to one address that are not answered yet; the others wait.
+        notify_window: u16 = 64, reload;
+        /// NOTIFYs that a shard sends before it looks for new requests.
+        turn: usize = 256, reload;
+        /// Messages that wait for a shard. Above it: 503 with Retry-After.
+        mailbox: usize = 4096, restart;
+        /// TCP connections in all.
+        connections: usize = 10_000, restart;
+        /// TCP connections of one peer address.
+        connections_per_peer: usize = 100, restart;
+        /// A TCP connection without traffic is closed after this time.
+        connection_idle: Duration = minutes(60), restart;
+        /// A TCP connection must have brought its first whole message after this time.
+        first_message: Duration = Duration::from_secs(10), restart;
+        /// What may wait for a slow TCP peer before its connection is closed.
+        write_queue: Octets = Octets(1 << 20), restart;
+    }
+}

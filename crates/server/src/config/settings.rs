@@ -1,0 +1,169 @@
+//! From the words of the file to what a node is told.
+
+use std::sync::Arc;
+
+use node::{Listener, Oversize, Settings};
+use presence::{Lifetimes, Policy};
+use sip_stack::auth;
+
+use super::Config;
+use super::keys;
+use super::values::{Listen, Network, Secret};
+
+impl Config {
+    /// What the shards are told. `listen` is where the sockets really are, in the order of the configuration: a port
+    /// of zero has become one.
+    pub fn settings(&self, listen: &[Listen]) -> Arc<Settings> {
+        let role = &self.presence_server;
+        Arc::new(Settings {
+            domains: self.hosts(listen),
+            listeners: listen
+                .iter()
+                .map(|one| Listener { protocol: one.protocol, sent_by: one.sent_by() })
+                .collect(),
+            authentication: self.authentication(),
+            policy: Policy {
+                watch: match role.watch {
+                    keys::Watch::Everyone => presence::Watch::Everyone,
+                    keys::Watch::OwnDomain => presence::Watch::OwnDomain,
+                    keys::Watch::Oneself => presence::Watch::Oneself,
+                },
+                publish: match role.publish {
+                    keys::Publish::Everyone => presence::PublishPolicy::Everyone,
+                    keys::Publish::Oneself => presence::PublishPolicy::Oneself,
+                },
+            },
+            publications: Lifetimes {
+                min: role.publication_min,
+                default: role.publication_default,
+                max: role.publication_max,
+            },
+            subscriptions: Lifetimes {
+                min: role.subscription_min,
+                default: role.subscription_default,
+                max: role.subscription_max,
+            },
+            pace: role.pace,
+            oversize: match role.oversize {
+                keys::Oversize::Stream => Oversize::Stream,
+                keys::Oversize::Datagram => Oversize::Datagram,
+            },
+            limits: self.node_limits(),
+        })
+    }
+
+    fn node_limits(&self) -> node::Limits {
+        let role = &self.presence_server;
+        let limits = &self.limits;
+        node::Limits {
+            sip: self.sip_limits(),
+            document: role.document_max.0,
+            publications: role.publications_max,
+            subscriptions: role.watchers_max,
+            transactions: limits.transactions.0,
+            window: limits.notify_window,
+            turn: limits.turn,
+            unanswered: u8::try_from(role.unanswered_max).unwrap_or(u8::MAX),
+            presentities: limits.presentities,
+            dialogs: limits.subscriptions,
+        }
+    }
+
+    /// Bounds of one SIP message.
+    pub fn sip_limits(&self) -> sip::Limits {
+        sip::Limits {
+            message: self.limits.message.0,
+            headers: self.limits.headers,
+            header: self.limits.header.0,
+            uri: self.limits.uri.0,
+            ..sip::Limits::DEFAULT
+        }
+    }
+
+    /// Our domains, then the hosts that our addresses are known by; lower case, each once.
+    fn hosts(&self, listen: &[Listen]) -> Vec<String> {
+        let mut hosts: Vec<String> = Vec::new();
+        let addresses = listen.iter().map(|one| host_of(&one.sent_by()).to_owned());
+        for host in self.general.domains.iter().cloned().chain(addresses) {
+            let host = host.to_ascii_lowercase();
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        hosts
+    }
+
+    fn authentication(&self) -> auth::Settings {
+        let own = &self.authentication;
+        let domain = self.general.domains.first().map_or("", String::as_str);
+        let qualified =
+            |name: &str| if name.contains('@') { name.to_owned() } else { format!("{name}@{domain}") };
+        auth::Settings {
+            open: own.open,
+            realm: self.realm().to_owned(),
+            users: own.users.iter().map(|(name, secret)| (qualified(name), proof(secret))).collect(),
+            trusted: own.trusted_peers.iter().map(network).collect(),
+            algorithms: own
+                .algorithms
+                .iter()
+                .map(|one| match one {
+                    keys::DigestAlgorithm::Sha256 => auth::Algorithm::Sha256,
+                    keys::DigestAlgorithm::Md5 => auth::Algorithm::Md5,
+                })
+                .collect(),
+            nonce_lifetime: own.nonce_lifetime,
+            ..auth::Settings::default()
+        }
+    }
+}
+
+fn proof(secret: &Secret) -> auth::Secret {
+    match secret {
+        Secret::Password(password) => auth::Secret::Password(password.clone()),
+        Secret::Hashes { md5, sha256 } => auth::Secret::Ha1 { md5: md5.clone(), sha256: sha256.clone() },
+    }
+}
+
+fn network(network: &Network) -> auth::Network {
+    network.to_string().parse().expect("both read and write address/prefix")
+}
+
+/// The host of `host:port`, `[v6]:port` or `host`.
+fn host_of(sent_by: &str) -> &str {
+    if sent_by.starts_with('[') {
+        return sent_by.split_inclusive(']').next().unwrap_or(sent_by);
+    }
+    sent_by.split(':').next().unwrap_or(sent_by)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_of_our_addresses_are_ours() {
+        let mut config = Config::default();
+        config.general.domains = vec!["Example.ORG".to_owned()];
+        let listen = [
+            "udp:127.0.0.1:5060",
+            "tcp:127.0.0.1:5060",
+            "udp:[::1]:5060",
+            "udp:0.0.0.0:5061 as sip.example.org:5061",
+        ]
+        .map(|text| text.parse().unwrap());
+        let settings = config.settings(&listen);
+        assert_eq!(settings.domains, ["example.org", "127.0.0.1", "[::1]", "sip.example.org"]);
+        assert_eq!(settings.listeners[3].sent_by, "sip.example.org:5061");
+    }
+
+    #[test]
+    fn users_belong_to_the_first_domain_whatever_the_realm() {
+        let mut config = Config::default();
+        config.general.domains = vec!["example.org".to_owned()];
+        config.authentication.realm = "Rollcall".to_owned();
+        config.authentication.users.insert("alice".to_owned(), Secret::Password("x".to_owned()));
+        let settings = config.settings(&config.general.listen.clone());
+        assert_eq!(settings.authentication.realm, "Rollcall");
+        assert!(settings.authentication.users.contains_key("alice@example.org"));
+    }
+}

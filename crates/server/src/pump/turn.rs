@@ -1,0 +1,278 @@
+//! The loop of one shard's thread: receive, decide, keep, send, sleep.
+
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use node::{Effects, Entry, Settings, Shard, ShardId, enter, overloaded};
+use sip::Message;
+use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
+use transport::mailbox::Mailbox;
+use transport::poll::Poller;
+use transport::tcp::Streams;
+use transport::udp::UdpEnd;
+
+use super::held::Held;
+use super::{Mail, Order, Post};
+use crate::clock::Clock;
+use crate::status::{Board, Status};
+use crate::writer::StoreSlot;
+
+/// An idle shard looks up this often, so that others see it alive.
+const IDLE: Duration = Duration::from_secs(1);
+/// Numbers are shown at most this often.
+const SHOW_EVERY: Duration = Duration::from_millis(100);
+/// Mail read in one turn.
+const MAIL_PER_TURN: usize = 256;
+/// A batch of this size says that more is there: the sockets are read again without a look at the others.
+const BUSY: usize = 32;
+/// Times that a full send buffer is waited for (5 ms each) before datagrams are given up; retransmission heals that.
+const SEND_TRIES: usize = 4;
+/// How long a stopping shard waits for the answers to its NOTIFYs.
+const PARTING: Duration = Duration::from_secs(2);
+
+/// Everything one shard's thread holds.
+pub struct Turn {
+    /// Which shard this is.
+    pub me: ShardId,
+    /// The shard.
+    pub shard: Shard,
+    /// As the shard has them.
+    pub settings: Arc<Settings>,
+    /// The datagram sockets with their place among the listeners.
+    pub sockets: Vec<(Local, UdpEnd)>,
+    /// The streams.
+    pub streams: Streams,
+    /// Where this thread sleeps.
+    pub poller: Poller,
+    /// Mail from other threads.
+    pub mailbox: Mailbox<Mail>,
+    /// Orders from other threads.
+    pub orders: Receiver<Order>,
+    /// The way to the other shards.
+    pub post: Post,
+    /// The way to the disk.
+    pub store: StoreSlot,
+    /// Whether messages wait for their rows.
+    pub durable: bool,
+    /// The clock.
+    pub clock: Clock,
+    /// What others see.
+    pub status: Arc<Status>,
+}
+
+/// What changes from turn to turn.
+#[derive(Default)]
+struct Progress {
+    effects: Effects,
+    held: Held,
+    /// The shard's own count of batches of rows handed to the store.
+    rows: u64,
+    /// The numbers have changed since they were shown.
+    unseen: bool,
+    shown_at: Duration,
+    /// Set while stopping: when to end at the latest.
+    ends_at: Option<Timestamp>,
+}
+
+impl Turn {
+    /// Takes up work after the rows are back, and works until it is told to stop.
+    pub fn run(mut self) -> std::io::Result<()> {
+        let mut progress = Progress::default();
+        let now = self.clock.now();
+        self.shard.start(now, &mut progress.effects);
+        loop {
+            let busy = self.once(&mut progress);
+            if progress.ends_at.is_some_and(|at| self.is_done(at, &progress)) {
+                self.board().show(self.shard.metrics());
+                return Ok(());
+            }
+            self.sleep(&mut progress, busy)?;
+        }
+    }
+
+    fn board(&self) -> &Board {
+        &self.status.shards[usize::from(self.me.0)]
+    }
+
+    /// One turn. Whether there is probably more to receive right now.
+    fn once(&mut self, progress: &mut Progress) -> bool {
+        let mut now = self.clock.now();
+        while let Ok(order) = self.orders.try_recv() {
+            self.obey(now, order, progress);
+        }
+        let received = self.receive(now, progress);
+        let read = self.read_mail(now, progress);
+        now = self.clock.now();
+        let due = self.shard.deadline().is_some_and(|at| at <= now);
+        if due {
+            self.shard.tick(now, &mut progress.effects);
+        }
+        if received + read > 0 || due || !progress.effects.is_empty() {
+            progress.unseen = true;
+            self.flush(progress);
+        }
+        self.release(progress);
+        self.show(progress);
+        received >= BUSY || read == MAIL_PER_TURN
+    }
+
+    fn obey(&mut self, now: Timestamp, order: Order, progress: &mut Progress) {
+        match order {
+            Order::Closed(flow) => self.shard.closed(now, flow, &mut progress.effects),
+            Order::Storage(health) => self.shard.set_storage(health),
+            Order::Committed(row) => progress.held.commit(row),
+            Order::Reconfigure(settings) => {
+                self.settings = Arc::clone(&settings);
+                self.shard.reconfigure(now, settings, &mut progress.effects);
+            }
+            Order::Stop => progress.ends_at = Some(progress.ends_at.unwrap_or(now + PARTING)),
+        }
+    }
+
+    /// Reads each socket once. Returns how many datagrams came.
+    fn receive(&mut self, now: Timestamp, progress: &mut Progress) -> usize {
+        let Self { me, shard, settings, sockets, post, status, .. } = self;
+        let effects = &mut progress.effects;
+        let stopping = progress.ends_at.is_some();
+        let shards = post.shards();
+        let mut received = 0;
+        for (local, socket) in sockets {
+            let result = socket.receive(|remote, bytes| {
+                let flow =
+                    Flow { protocol: Protocol::Udp, local: *local, remote, connection: Connection::NONE };
+                let Entry::Deliver { shard: owner, message } = enter(bytes, flow, settings, shards, effects)
+                else {
+                    return;
+                };
+                if stopping && message.method().is_some() {
+                    overloaded(bytes, flow, settings, effects);
+                } else if owner == *me {
+                    shard.receive(now, flow, &message, effects);
+                } else if !post.bring(owner, flow, bytes) {
+                    overloaded(bytes, flow, settings, effects);
+                }
+            });
+            match result {
+                Ok(count) => received += count,
+                // What a peer's network says must not end a shard; the next turn tries again.
+                Err(error) => {
+                    status.shards[usize::from(me.0)].receive_errors.fetch_add(1, Ordering::Relaxed);
+                    tracing::debug!(%error, "a socket could not be read");
+                }
+            }
+        }
+        received
+    }
+
+    fn read_mail(&mut self, now: Timestamp, progress: &mut Progress) -> usize {
+        let stopping = progress.ends_at.is_some();
+        let effects = &mut progress.effects;
+        let mut read = 0;
+        while read < MAIL_PER_TURN
+            && let Some(mail) = self.mailbox.take()
+        {
+            read += 1;
+            // The sender's door has let it in; reading it again costs less than carrying what was read.
+            let Ok(message) = Message::parse(&mail.bytes, &self.settings.limits.sip) else { continue };
+            if stopping && message.method().is_some() {
+                overloaded(&mail.bytes, mail.flow, &self.settings, effects);
+            } else {
+                self.shard.receive(now, mail.flow, &message, effects);
+            }
+        }
+        if read > 0 {
+            self.board().waiting.fetch_sub(read, Ordering::Relaxed);
+        }
+        read
+    }
+
+    /// Hands rows to the store, then sends, or holds until they are on disk.
+    fn flush(&mut self, progress: &mut Progress) {
+        let rows = progress.effects.take_rows();
+        if !rows.is_empty() {
+            progress.rows += 1;
+            if let Some(health) = self.store.hand_over(self.me, progress.rows, rows) {
+                self.shard.set_storage(health);
+            }
+        }
+        if !self.durable || progress.held.is_free(progress.rows) {
+            self.send(&progress.effects);
+            progress.effects.clear();
+        } else if progress.effects.outgoing().len() > 0 {
+            progress.held.hold(progress.rows, &mut progress.effects);
+        }
+    }
+
+    fn release(&mut self, progress: &mut Progress) {
+        while let Some(effects) = progress.held.free() {
+            self.send(&effects);
+            progress.held.give_back(effects);
+        }
+    }
+
+    fn send(&mut self, effects: &Effects) {
+        let board = &self.status.shards[usize::from(self.me.0)];
+        for (local, socket) in &mut self.sockets {
+            let mine = || {
+                effects
+                    .outgoing()
+                    .filter(|one| one.flow.protocol == Protocol::Udp && one.flow.local == *local)
+            };
+            let mut skip = 0;
+            for attempt in 1..=SEND_TRIES {
+                let rest = mine().skip(skip).map(|one| (one.flow.remote, one.head, one.body));
+                let report = socket.send(rest);
+                for failure in &report.failures {
+                    board.unsent.fetch_add(1, Ordering::Relaxed);
+                    tracing::debug!(error = %failure.error, "a datagram was refused by the kernel");
+                }
+                let Some(unsent) = report.unsent else { break };
+                skip += unsent;
+                if attempt == SEND_TRIES {
+                    board.unsent.fetch_add(mine().skip(skip).count() as u64, Ordering::Relaxed);
+                }
+            }
+        }
+        for message in effects.outgoing().filter(|one| one.flow.protocol == Protocol::Tcp) {
+            self.streams.send(message.flow, message.head, message.body);
+        }
+    }
+
+    fn show(&self, progress: &mut Progress) {
+        let elapsed = self.clock.elapsed();
+        let board = self.board();
+        board.turn(elapsed);
+        if progress.unseen && elapsed >= progress.shown_at + SHOW_EVERY {
+            board.show(self.shard.metrics());
+            let dropped =
+                self.sockets.iter().filter_map(|(_, socket)| socket.dropped().ok()).map(u64::from).sum();
+            board.dropped.store(dropped, Ordering::Relaxed);
+            progress.shown_at = elapsed;
+            progress.unseen = false;
+        }
+    }
+
+    fn sleep(&mut self, progress: &mut Progress, busy: bool) -> std::io::Result<()> {
+        if busy {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let due = self.shard.deadline().map_or(IDLE, |at| at.since(now));
+        let shown = if progress.unseen { SHOW_EVERY } else { IDLE };
+        let ending = progress.ends_at.map_or(IDLE, |at| at.since(now));
+        let timeout = due.min(shown).min(ending).min(IDLE);
+        let sockets: Vec<_> = self.sockets.iter().map(|(_, socket)| socket.as_fd()).collect();
+        self.poller.wait(&sockets, Some(timeout))?;
+        Ok(())
+    }
+
+    /// Whether a stopping shard owes nothing any more, or has waited long enough.
+    fn is_done(&self, ends_at: Timestamp, progress: &Progress) -> bool {
+        let metrics = self.shard.metrics();
+        let owes = metrics.notify_in_flight + metrics.notify_waiting > 0 || !progress.held.is_empty();
+        !owes || self.clock.now() >= ends_at
+    }
+}

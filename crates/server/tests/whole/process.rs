@@ -1,0 +1,202 @@
+//! The program as a process: ended hard, started again, told to reload and to stop.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use crate::peer::Peer;
+
+/// A running `rollcall serve`.
+struct Program {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    lines: String,
+}
+
+impl Program {
+    fn start(folder: &Path, listen: &str, more: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        let own = [
+            format!("listen=udp:{listen}"),
+            "admin.listen=127.0.0.1:0".to_owned(),
+            "shards=2".to_owned(),
+            "presence-server.pace=0s".to_owned(),
+            format!("store.path={}", folder.join("data").display()),
+        ];
+        command.arg("serve");
+        for setting in &own {
+            command.args(["--set", setting]);
+        }
+        let mut child = command.args(more).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self { child, log, lines: String::new() }
+    }
+
+    /// Reads the log up to the line with this text.
+    fn line(&mut self, with: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(
+                self.log.read_line(&mut line).unwrap() > 0,
+                "the log ended without {with:?}:\n{}",
+                self.lines
+            );
+            self.lines.push_str(&line);
+            if line.contains(with) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits until it serves. Where, and where its pages are.
+    fn serving(&mut self) -> (SocketAddr, SocketAddr) {
+        let line = self.line(" serving ");
+        let value = |key: &str| line.split(key).nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+        (value("listen=udp:").parse().unwrap(), value("admin=").parse().unwrap())
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Stops it in order; all it ever logged.
+    fn stop(mut self) -> String {
+        self.signal("-TERM");
+        self.line("stopped");
+        assert!(self.child.wait().unwrap().success());
+        self.lines
+    }
+}
+
+fn page(address: SocketAddr, path: &str) -> String {
+    use std::io::Read;
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_killed_server_keeps_its_dialogs() {
+    let folder = tempfile::tempdir().unwrap();
+    // Durable, so that whatever was answered before the end is there after it.
+    let open = ["--set", "authentication.open=true", "--set", "store.publish-ack=durable"];
+    let mut first = Program::start(folder.path(), "127.0.0.1:0", &open);
+    let (address, _) = first.serving();
+    let (mut watcher, mut source) = (Peer::udp(address), Peer::udp(address));
+    assert_eq!(watcher.subscribe("bob", "alice", "w1").status(), 200);
+    watcher.notify();
+    let published = source.publish("alice", "p1", "before", None);
+    let before = watcher.notify();
+    assert!(before.0.contains("before"));
+    first.child.kill().unwrap(); // SIGKILL
+    first.child.wait().unwrap();
+
+    let mut second = Program::start(folder.path(), &address.to_string(), &open);
+    assert_eq!(second.serving().0, address);
+    let tag = published.field("SIP-ETag").to_owned();
+    let modified = source.publish("alice", "p1", "after", Some(&tag));
+    assert_eq!(modified.status(), 200, "the publication is still there: {}", modified.0);
+    assert_ne!(modified.field("SIP-ETag"), tag);
+    let after = loop {
+        let told = watcher.notify();
+        if told.0.contains("after") {
+            break told;
+        }
+    };
+    assert_eq!(after.field("Call-ID"), "w1");
+    assert_eq!(after.field("From"), before.field("From"), "the dialog is the same");
+    assert!(after.cseq() > before.cseq(), "{} after {}", after.cseq(), before.cseq());
+    let log = second.stop();
+    for name in ["alice", "bob", "before", "after"] {
+        assert!(!log.contains(name), "the log names {name}:\n{log}");
+    }
+}
+
+#[test]
+fn a_reload_takes_what_is_reloadable_and_names_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rollcall.toml");
+    let text = |watch: &str, more: &str| {
+        format!("{more}\n[presence-server]\nwatch = \"{watch}\"\n[authentication]\nopen = true\n")
+    };
+    std::fs::write(&file, text("oneself", "")).unwrap();
+    let mut program = Program::start(folder.path(), "127.0.0.1:0", &["--config", file.to_str().unwrap()]);
+    let (address, _) = program.serving();
+    let mut watcher = Peer::udp(address);
+    assert_eq!(watcher.subscribe("bob", "alice", "w1").status(), 403);
+
+    std::fs::write(&file, text("evrybody", "")).unwrap();
+    program.signal("-HUP");
+    let line = program.line("the old one stays");
+    assert!(line.contains("rollcall.toml:3: watch: expected one of"), "{line}");
+
+    std::fs::write(&file, text("everyone", "domains = [\"example.org\"]")).unwrap();
+    program.signal("-HUP");
+    let line = program.line("reloaded");
+    assert!(line.contains("keys=presence-server.watch"), "{line}");
+    let line = program.line("need a restart");
+    assert!(line.contains("keys=domains"), "{line}");
+    assert_eq!(watcher.subscribe("bob", "alice", "w2").status(), 200);
+    program.stop();
+}
+
+#[test]
+fn the_pages_tell_how_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Program::start(folder.path(), "127.0.0.1:0", &["--set", "authentication.open=true"]);
+    let (address, admin) = program.serving();
+    assert!(page(admin, "/healthz").starts_with("HTTP/1.1 200"));
+    assert!(page(admin, "/readyz").starts_with("HTTP/1.1 200"));
+    assert!(page(admin, "/nothing").starts_with("HTTP/1.1 404"));
+    assert_eq!(Peer::udp(address).publish("alice", "p1", "here", None).status(), 200);
+    let mut metrics = page(admin, "/metrics");
+    // A shard shows its numbers ten times a second.
+    while !metrics.contains("rollcall_publish_total{result=\"initial\"} 1\n") {
+        metrics = page(admin, "/metrics");
+    }
+    assert!(metrics.contains("text/plain; version=0.0.4"));
+    program.stop();
+}
+
+#[test]
+fn a_second_server_on_the_same_port_or_store_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Program::start(folder.path(), "127.0.0.1:0", &[]);
+    let (address, _) = first.serving();
+    assert!(first.lines.contains("every request will be refused"), "no users: {}", first.lines);
+    let mut same_store = Program::start(folder.path(), "127.0.0.1:0", &[]);
+    let line = same_store.line("cannot start");
+    assert!(line.contains("another process has the store open"), "{line}");
+    assert_eq!(same_store.child.wait().unwrap().code(), Some(1));
+    let other = tempfile::tempdir().unwrap();
+    let mut same_port = Program::start(other.path(), &address.to_string(), &[]);
+    let line = same_port.line("cannot start");
+    assert!(line.contains("another program has it"), "{line}");
+    assert_eq!(same_port.child.wait().unwrap().code(), Some(1));
+    first.stop();
+}
+
+#[test]
+fn the_demo_shows_changes_and_its_log_names_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = Command::new(env!("CARGO_BIN_EXE_rollcall"))
+        .args(["demo", "--plain", "--seconds", "3", "--data", folder.path().to_str().unwrap()])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.status.success(), "{text}{}", String::from_utf8_lossy(&shown.stderr));
+    let changes: Vec<_> =
+        text.lines().filter(|line| line.contains("  robot   ") && line.ends_with(" ms)")).collect();
+    assert!(changes.len() >= 2, "a change every second, with its latency:\n{text}");
+    assert!(text.contains("watch robot@localhost --as carol@localhost"), "{text}");
+    assert!(text.contains("proxy 127.0.0.1:"), "{text}");
+    let log = std::fs::read_to_string(folder.path().join("rollcall.log")).unwrap();
+    assert!(log.contains("INFO serving"), "{log}");
+    for name in ["robot", "alice", "bob", "carol"] {
+        assert!(!log.contains(name), "the log names {name}:\n{log}");
+    }
+}

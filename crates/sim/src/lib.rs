@@ -1,1 +1,10 @@
-//! Virtual time, network and disk around real nodes.
+//! Virtual time, network and disk around real nodes: flows as text files, and simulated runs by seed.
+#![forbid(unsafe_code)]
+
+pub mod flow;
+pub mod host;
+pub mod manners;
+pub mod pidf;
+pub mod random;
+pub mod simulation;
+pub mod wire;

@@ -1,0 +1,95 @@
+//! The node's settings as a flow words them: `set pace 5s`, `set user bob secret`, `set lifetimes 60s 1h 2h`.
+
+use core::time::Duration;
+
+use node::{Limits, Listener, Oversize, Settings};
+use presence::{Lifetimes, Policy, PublishPolicy, Watch};
+use sip_stack::Protocol;
+
+use crate::flow::script::span;
+
+/// What a flow starts from: open mode, everyone may do everything, pace off, an hour of lifetime.
+pub(crate) fn defaults() -> Settings {
+    Settings {
+        domains: vec!["example.com".into()],
+        listeners: vec![
+            Listener { protocol: Protocol::Udp, sent_by: "192.0.2.250:5060".into() },
+            Listener { protocol: Protocol::Tcp, sent_by: "192.0.2.250:5060".into() },
+        ],
+        authentication: sip_stack::auth::Settings {
+            open: true,
+            realm: "example.com".into(),
+            ..Default::default()
+        },
+        policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone },
+        publications: Lifetimes::HOUR,
+        subscriptions: Lifetimes::HOUR,
+        pace: Duration::ZERO,
+        oversize: Oversize::Datagram,
+        limits: Limits::default(),
+    }
+}
+
+/// Applies one `set` line. `shards` is not a setting of the node but of its shell.
+pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -> Result<(), String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let number = |word: &str| word.parse::<usize>().map_err(|_| format!("`{word}` is no number"));
+    match words.as_slice() {
+        ["shards", count] => *shards = count.parse().map_err(|_| "`shards` wants a number")?,
+        ["domains", domains @ ..] => {
+            settings.domains = domains.iter().map(|domain| (*domain).into()).collect()
+        }
+        ["open", word] => settings.authentication.open = yes(word)?,
+        ["user", name, password] => {
+            settings
+                .authentication
+                .users
+                .insert((*name).to_owned(), sip_stack::auth::Secret::Password((*password).to_owned()));
+        }
+        ["trusted", networks @ ..] => {
+            for network in networks {
+                let network = network.parse().map_err(|_| format!("`{network}` is no network"))?;
+                settings.authentication.trusted.push(network);
+            }
+        }
+        ["nonce-lifetime", time] => settings.authentication.nonce_lifetime = span(time)?,
+        ["watch", "everyone"] => settings.policy.watch = Watch::Everyone,
+        ["watch", "own-domain"] => settings.policy.watch = Watch::OwnDomain,
+        ["watch", "oneself"] => settings.policy.watch = Watch::Oneself,
+        ["publish", "everyone"] => settings.policy.publish = PublishPolicy::Everyone,
+        ["publish", "oneself"] => settings.policy.publish = PublishPolicy::Oneself,
+        ["publications", min, default, max] => settings.publications = lifetimes(min, default, max)?,
+        ["subscriptions", min, default, max] => settings.subscriptions = lifetimes(min, default, max)?,
+        ["pace", time] => settings.pace = span(time)?,
+        ["oversize", "datagram"] => settings.oversize = Oversize::Datagram,
+        ["oversize", "stream"] => settings.oversize = Oversize::Stream,
+        ["limit", "document", count] => settings.limits.document = number(count)?,
+        ["limit", "publications", count] => settings.limits.publications = number(count)?,
+        ["limit", "subscriptions", count] => settings.limits.subscriptions = number(count)?,
+        ["limit", "presentities", count] => settings.limits.presentities = number(count)?,
+        ["limit", "dialogs", count] => settings.limits.dialogs = number(count)?,
+        ["limit", "unanswered", count] => {
+            settings.limits.unanswered =
+                u8::try_from(number(count)?).map_err(|_| "a small number is wanted")?;
+        }
+        ["limit", "turn", count] => settings.limits.turn = number(count)?,
+        ["limit", "message", count] => settings.limits.sip.message = number(count)?,
+        ["limit", "window", count] => {
+            settings.limits.window = u16::try_from(number(count)?).map_err(|_| "a window is small")?;
+        }
+        _ => return Err(format!("`set {}` is not known", words.join(" "))),
+    }
+    Ok(())
+}
+
+fn lifetimes(min: &str, default: &str, max: &str) -> Result<Lifetimes, String> {
+    Ok(Lifetimes { min: span(min)?, default: span(default)?, max: span(max)? })
+}
+
+fn yes(word: &str) -> Result<bool, String> {
+    match word {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err(format!("`{word}` is neither yes nor no")),
+    }
+}

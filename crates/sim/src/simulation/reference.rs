@@ -1,0 +1,338 @@
+//! The naive reference: everything that was accepted, kept plainly, and everything recomputed when it is asked.
+//!
+//! It sees what goes in and out of the node, and nothing inside. It says what a request must be answered with, and what
+//! a NOTIFY must tell, at the very moment in which the node says it.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use sip_stack::{Connection, Flow, Timestamp};
+
+use super::plan::{LIFETIME_MAX, LIFETIME_MIN};
+use crate::pidf;
+use crate::wire::{Message, parameter};
+
+/// Wake-ups come at whole quarters of a second: so long may something outlive its end.
+const SLACK: Duration = Duration::from_millis(250);
+/// Timer F: after that the node gives up on a NOTIFY.
+const TIMER_F: Duration = Duration::from_secs(32);
+
+/// All that the node has accepted and not lost.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reference {
+    publications: BTreeMap<String, Vec<Publication>>,
+    dialogs: BTreeMap<(String, String), Dialog>,
+}
+
+#[derive(Clone, Debug)]
+struct Publication {
+    entity_tag: String,
+    notes: Vec<String>,
+    changed_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+struct Dialog {
+    presentity: String,
+    cseq: u32,
+    expires_at: Timestamp,
+    /// Since when it must not be taken for active.
+    ended: Option<Timestamp>,
+    /// The node may or may not have given it up.
+    doubtful: bool,
+    /// It answered in a way after which it is told nothing until the next change.
+    unheard: bool,
+    /// The NOTIFY without an answer.
+    open: Option<(String, Timestamp, Flow)>,
+}
+
+/// The bounds in which the node's gauges must lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) publications: (u64, u64),
+    pub(super) subscriptions: (u64, u64),
+}
+
+impl Reference {
+    /// Time passes: NOTIFYs are given up.
+    pub(super) fn age(&mut self, now: Timestamp) {
+        for dialog in self.dialogs.values_mut() {
+            if dialog.open.as_ref().is_some_and(|(_, since, _)| *since + TIMER_F <= now) {
+                dialog.doubtful = true;
+                dialog.open = None;
+            }
+        }
+        for publications in self.publications.values_mut() {
+            publications.retain(|publication| publication.expires_at + SLACK * 2 > now);
+        }
+    }
+
+    /// The node is gone, and with it all that no row holds.
+    pub(super) fn crashed(&mut self) {
+        for dialog in self.dialogs.values_mut() {
+            dialog.open = None;
+        }
+    }
+
+    /// The node learns that a stream is no more: what was open on it waits for the next SUBSCRIBE, or for a datagram.
+    pub(super) fn closed(&mut self, flow: Flow) {
+        for dialog in self.dialogs.values_mut() {
+            if dialog.open.take_if(|(_, _, open)| *open == flow).is_some() {
+                dialog.unheard = flow.connection != Connection::NONE;
+            }
+        }
+    }
+
+    /// A response reaches the node.
+    pub(super) fn heard(&mut self, answer: &Message) {
+        let Some(dialog) = self.dialogs.values_mut().find(|dialog| {
+            dialog.open.as_ref().is_some_and(|(branch, ..)| Some(branch.as_str()) == answer.branch())
+        }) else {
+            return;
+        };
+        match answer.status().unwrap_or(0) {
+            0..=199 => return,
+            200..=299 => dialog.unheard = false,
+            481 => dialog.doubtful = true,
+            _ if answer.get("Retry-After").is_some() => {}
+            _ => dialog.unheard = true,
+        }
+        dialog.open = None;
+    }
+
+    /// The node answers a request for the first time: is it the right answer? What it accepts is noted.
+    pub(super) fn answered(
+        &mut self,
+        now: Timestamp,
+        request: &Message,
+        answer: &Message,
+    ) -> Result<(), String> {
+        let status = answer.status().unwrap_or(0);
+        let expected = match request.method() {
+            Some("PUBLISH") => self.judge_publish(now, request),
+            Some("SUBSCRIBE") => self.judge_subscribe(now, request),
+            _ => return Ok(()),
+        };
+        if !expected.contains(&status) {
+            return Err(format!("answered {status}, the reference expects {expected:?} to\n{request}"));
+        }
+        if status >= 300 {
+            return Ok(());
+        }
+        let granted = answer.get("Expires").and_then(|value| value.parse().ok()).unwrap_or(0);
+        if Duration::from_secs(granted) > LIFETIME_MAX {
+            return Err(format!("{granted} s granted"));
+        }
+        let expires_at = now + Duration::from_secs(granted);
+        if request.method() == Some("PUBLISH") {
+            self.publish(now, expires_at, request, answer)
+        } else {
+            self.subscribe(now, expires_at, request, answer);
+            Ok(())
+        }
+    }
+
+    fn judge_publish(&self, now: Timestamp, request: &Message) -> Vec<u16> {
+        let mut allowed = Vec::new();
+        let initial = match request.get("SIP-If-Match") {
+            None => true,
+            Some(tag) if tag.contains(',') => return vec![400],
+            Some(tag) => {
+                match self
+                    .of(request.uri().unwrap_or_default())
+                    .find(|publication| publication.entity_tag == tag)
+                {
+                    Some(publication) if publication.expires_at + SLACK <= now => return vec![412],
+                    Some(publication) if publication.expires_at <= now => allowed.push(412),
+                    Some(_) => {}
+                    None => return vec![412],
+                }
+                false
+            }
+        };
+        if brief(request) {
+            allowed.push(423);
+        } else if initial && request.body.is_empty() {
+            allowed.push(400);
+        } else if !request.body.is_empty() && request.get("Content-Type") != Some("application/pidf+xml") {
+            allowed.push(415);
+        } else {
+            allowed.push(200);
+        }
+        allowed
+    }
+
+    fn publish(
+        &mut self,
+        now: Timestamp,
+        expires_at: Timestamp,
+        request: &Message,
+        answer: &Message,
+    ) -> Result<(), String> {
+        let entity_tag = answer.get("SIP-ETag").ok_or("no SIP-ETag")?.to_owned();
+        let publications = self.publications.entry(request.uri().unwrap_or_default().to_owned()).or_default();
+        let current = request.get("SIP-If-Match");
+        let place =
+            publications.iter().position(|publication| Some(publication.entity_tag.as_str()) == current);
+        let removes = request.get("Expires") == Some("0");
+        match place {
+            Some(place) if removes => {
+                publications.remove(place);
+            }
+            Some(place) => {
+                let publication = &mut publications[place];
+                publication.entity_tag = entity_tag;
+                publication.expires_at = expires_at;
+                if !request.body.is_empty() {
+                    publication.notes = notes(&request.body)?;
+                    publication.changed_at = now;
+                }
+            }
+            None if removes => {}
+            None => {
+                let notes = notes(&request.body)?;
+                publications.push(Publication { entity_tag, notes, changed_at: now, expires_at });
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_subscribe(&self, now: Timestamp, request: &Message) -> Vec<u16> {
+        let expected = if brief(request) { 423 } else { 200 };
+        let Some(tag) = request.to_tag() else { return vec![expected] };
+        let key = (request.get("Call-ID").unwrap_or_default().to_owned(), tag.to_owned());
+        let Some(dialog) = self.dialogs.get(&key) else { return vec![481] };
+        if dialog.ended.is_some() || dialog.expires_at + SLACK <= now {
+            return vec![481];
+        }
+        let cseq = request.cseq().map_or(0, |(number, _)| number);
+        let mut allowed = vec![if cseq <= dialog.cseq { 500 } else { expected }];
+        if dialog.doubtful || dialog.expires_at <= now {
+            allowed.push(481);
+        }
+        allowed
+    }
+
+    fn subscribe(&mut self, now: Timestamp, expires_at: Timestamp, request: &Message, answer: &Message) {
+        let call_id = request.get("Call-ID").unwrap_or_default().to_owned();
+        let key = (call_id, answer.to_tag().unwrap_or_default().to_owned());
+        let dialog = self.dialogs.entry(key).or_insert_with(|| Dialog {
+            presentity: request.uri().unwrap_or_default().to_owned(),
+            cseq: 0,
+            expires_at,
+            ended: None,
+            doubtful: false,
+            unheard: false,
+            open: None,
+        });
+        dialog.cseq = request.cseq().map_or(0, |(number, _)| number);
+        dialog.expires_at = expires_at;
+        dialog.doubtful = false;
+        dialog.unheard = false;
+        if expires_at <= now {
+            dialog.ended = Some(now);
+        }
+    }
+
+    /// The node sends a NOTIFY for the first time: does it tell the truth of this moment?
+    pub(super) fn notified(&mut self, now: Timestamp, flow: Flow, notify: &Message) -> Result<(), String> {
+        let key = (
+            notify.get("Call-ID").unwrap_or_default().to_owned(),
+            notify.from_tag().unwrap_or_default().to_owned(),
+        );
+        let presentity =
+            self.dialogs.get(&key).ok_or("a NOTIFY in a dialog that was lost")?.presentity.clone();
+        let told = notes(&notify.body)?;
+        let certain = self.composed(&presentity, now);
+        let possible = self.composed(&presentity, now - SLACK);
+        if told != certain && told != possible && !between(&told, &certain, &possible) {
+            return Err(format!("a NOTIFY tells {told:?}, the reference composes {certain:?}"));
+        }
+        let dialog = self.dialogs.get_mut(&key).expect("found above");
+        let state = notify.get("Subscription-State").unwrap_or_default();
+        let over = state.starts_with("terminated");
+        if !over && (dialog.ended.is_some() || dialog.expires_at + SLACK <= now) {
+            return Err(format!("{state}, but the subscription ended at {:?}", dialog.ended));
+        }
+        if over && dialog.ended.is_none() && dialog.expires_at > now {
+            return Err(format!("{state}, but the subscription lives until {:?}", dialog.expires_at));
+        }
+        if over && parameter(state, "reason") != Some("timeout") {
+            return Err(format!("{state}, but nobody gave a reason for that"));
+        }
+        if over {
+            dialog.ended = dialog.ended.or(Some(now));
+        }
+        dialog.open = Some((notify.branch().unwrap_or_default().to_owned(), now, flow));
+        Ok(())
+    }
+
+    /// The state of a presentity: newest publication first, as RFC 3856 leaves it to the compositor.
+    pub(super) fn composed(&self, presentity: &str, now: Timestamp) -> Vec<String> {
+        let mut live: Vec<&Publication> =
+            self.of(presentity).filter(|publication| publication.expires_at > now).collect();
+        live.sort_by_key(|publication| core::cmp::Reverse(publication.changed_at));
+        live.into_iter().flat_map(|publication| publication.notes.clone()).collect()
+    }
+
+    /// Whether the presentity has changed, or will, within a span around now.
+    pub(super) fn is_restless(&self, presentity: &str, now: Timestamp, span: Duration) -> bool {
+        self.of(presentity).any(|publication| {
+            let ends = publication.expires_at;
+            publication.changed_at + span > now || (ends + span > now && ends <= now + SLACK)
+        })
+    }
+
+    /// Whether the node must have told this subscription everything by now.
+    pub(super) fn is_certain(&self, call_id: &str, tag: &str, now: Timestamp) -> Option<bool> {
+        let dialog = self.dialogs.get(&(call_id.to_owned(), tag.to_owned()))?;
+        let certain = !dialog.doubtful && !dialog.unheard && dialog.open.is_none();
+        (dialog.ended.is_none() && dialog.expires_at > now).then_some(certain)
+    }
+
+    pub(super) fn bounds(&self, now: Timestamp) -> Bounds {
+        let publications = || self.publications.values().flatten();
+        let alive = publications().filter(|publication| publication.expires_at > now).count();
+        let dialogs = || self.dialogs.values();
+        let certain =
+            dialogs().filter(|dialog| dialog.ended.is_none() && !dialog.doubtful && dialog.expires_at > now);
+        // What has ended stays until its last NOTIFY is answered or given up.
+        let last = |dialog: &&Dialog| dialog.ended.unwrap_or(dialog.expires_at) + TIMER_F * 8 > now;
+        Bounds {
+            publications: (alive as u64, publications().count() as u64),
+            subscriptions: (certain.count() as u64, dialogs().filter(last).count() as u64),
+        }
+    }
+
+    fn of<'a>(&'a self, presentity: &str) -> impl Iterator<Item = &'a Publication> {
+        self.publications.get(presentity).into_iter().flatten()
+    }
+}
+
+fn brief(request: &Message) -> bool {
+    let asked = request.get("Expires").and_then(|value| value.parse().ok());
+    asked.is_some_and(|asked: u64| asked != 0 && Duration::from_secs(asked) < LIFETIME_MIN)
+}
+
+/// Whether `told` lacks only what is about to go, in the right order.
+fn between(told: &[String], certain: &[String], possible: &[String]) -> bool {
+    let mut rest = possible.iter();
+    told.iter().all(|note| rest.any(|other| other == note)) && certain.iter().all(|note| told.contains(note))
+}
+
+/// The notes of a document's tuples, in document order.
+pub(super) fn notes(body: &[u8]) -> Result<Vec<String>, String> {
+    if body.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (line, _) = pidf::read(body)?;
+    Ok(line.split(';').filter_map(|item| item.split('"').nth(1)).map(str::to_owned).collect())
+}
+
+/// Which publication a note stands for, and which version of it.
+pub(super) fn version_of(note: &str) -> Option<(String, u32)> {
+    let mut parts = note.split(':');
+    let (source, publication, version) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((format!("{source}:{publication}"), version.parse().ok()?))
+}

@@ -36,7 +36,7 @@ pub struct Terms<'a> {
     pub pace: Duration,
     /// Publications of one presentity.
     pub publications_max: usize,
-    /// Subscriptions to one presentity.
+    /// Subscriptions to one presentity; and as many fetches whose NOTIFY is not answered yet.
     pub subscriptions_max: usize,
     /// Consecutive NOTIFYs that a watcher who has answered before may leave unanswered.
     pub unanswered_max: u8,
@@ -98,6 +98,8 @@ struct Watcher {
     serial: u32,
     /// Its row, unless it is only a fetch.
     row: Option<u64>,
+    /// It asked for no lifetime: one NOTIFY is all it gets.
+    fetch: bool,
     identity: Aor,
     subscription: Subscription,
     /// Fingerprint of the view that the watcher is known to have; zero if none.
@@ -122,6 +124,8 @@ pub struct Presentity {
     removed: Vec<(u64, Timestamp)>,
     watchers: Vec<Option<Box<Watcher>>>,
     free: Vec<u32>,
+    /// How many of the watchers are fetches.
+    fetches: usize,
     composed: Composed,
     changed_at: Timestamp,
 }
@@ -146,6 +150,7 @@ impl Presentity {
             removed: Vec::new(),
             watchers: Vec::new(),
             free: Vec::new(),
+            fetches: 0,
             composed,
             changed_at: Timestamp::ZERO,
         }
@@ -166,12 +171,13 @@ impl Presentity {
         self.publications.len()
     }
 
-    /// How many subscriptions live, those about to end included.
+    /// How many subscriptions live, those about to end included, but no fetches.
     pub fn watchers(&self) -> usize {
-        self.watchers.len() - self.free.len()
+        self.watchers.len() - self.free.len() - self.fetches
     }
 
     fn place(&mut self, watcher: Box<Watcher>) -> usize {
+        self.fetches += usize::from(watcher.fetch);
         match self.free.pop() {
             Some(index) => {
                 self.watchers[index as usize] = Some(watcher);

@@ -390,6 +390,20 @@ fn watchers_of_other_domains_are_blocked_and_too_many_put_off() {
 }
 
 #[test]
+fn fetches_are_bounded_by_themselves() {
+    let mut world = World::new();
+    let fetches: Vec<_> = (0..3).map(|_| world.subscribe(at(0), "sip:bob@example.com", 0).unwrap()).collect();
+    assert_eq!(world.subscribe(at(0), "sip:bob@example.com", 0), Err(Refusal::TooManySubscriptions));
+    for _ in 0..3 {
+        world.subscribe(at(0), "sip:bob@example.com", 600).unwrap();
+    }
+    world.turn(at(0));
+    world.ended(at(32), fetches[0], Outcome::TimedOut);
+    assert!(world.subscribe(at(32), "sip:bob@example.com", 0).is_ok());
+    assert_eq!(world.subscribe(at(32), "sip:bob@example.com", 600), Err(Refusal::TooManySubscriptions));
+}
+
+#[test]
 fn a_fetch_is_one_notify_and_no_row() {
     let mut world = World::new();
     let bob = world.subscribe(at(0), "sip:bob@example.com", 0).unwrap();

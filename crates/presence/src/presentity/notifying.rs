@@ -153,6 +153,7 @@ impl Presentity {
         if let Some(row) = watcher.row {
             out.stored.push(Stored::NoSubscription(row));
         }
+        self.fetches -= usize::from(watcher.fetch);
         out.ended.push(watcher.subscription.dialog.local_tag());
         self.free.push(u32::try_from(index).expect("places are counted in 32 bits"));
     }

@@ -86,6 +86,7 @@ impl Presentity {
         let watcher = Box::new(Watcher {
             serial: numbers.serial(),
             row: Some(id),
+            fetch: false,
             identity,
             subscription,
             told: 0,

@@ -62,15 +62,17 @@ impl Presentity {
             return Err(Refusal::Forbidden);
         }
         let lifetime = subscription_lifetime(terms, subscribe.expires)?;
-        if !lifetime.is_zero() && self.watchers() >= terms.subscriptions_max {
+        let fetch = lifetime.is_zero();
+        // Each by itself: fetches whose NOTIFY nobody answers last for 32 s, and must not take the place of watchers.
+        if (if fetch { self.fetches } else { self.watchers() }) >= terms.subscriptions_max {
             return Err(Refusal::TooManySubscriptions);
         }
-        let fetch = lifetime.is_zero();
         let state = if fetch { State::Terminated(Reason::Timeout) } else { State::Active };
         let Subscribe { dialog, flow, event, identity, .. } = subscribe;
         let watcher = Box::new(Watcher {
             serial: numbers.serial(),
             row: (!fetch).then(|| numbers.row()),
+            fetch,
             identity: identity.clone(),
             subscription: Subscription::accept(dialog, flow, event, state, now + lifetime),
             told: 0,

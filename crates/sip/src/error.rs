@@ -11,7 +11,7 @@ pub enum ParseErrorKind {
     KeepAlive,
     /// Over a limit; a stream is closed, a datagram dropped.
     TooLarge,
-    /// A SIP start line over a head that cannot be read as text.
+    /// A SIP start line over a head that cannot be read as text, or a response that is not all there: drop it.
     Malformed,
 }
 

@@ -60,9 +60,10 @@ const NO_ENTRY: Entry = Entry { start: 0, name_end: 0, value: 0, end: 0, name: N
 impl<'a> Message<'a> {
     /// Splits one whole message (a datagram, or what [`Framer`](crate::Framer) cut from a stream).
     ///
-    /// Fails only for what is not SIP at all, is not UTF-8 in its head (RFC 3261 §7 prescribes it), or breaks a limit;
-    /// every other defect is found by [`Message::check`]. CRLFs before the start line are skipped. The body is cut by
-    /// Content-Length, and is all the rest without one (RFC 3261 §18.3). Cost: one pass over the head.
+    /// Fails only for what is not SIP at all, is not UTF-8 in its head (RFC 3261 §7 prescribes it), breaks a limit, or
+    /// is a response that ends before its body does; every other defect is found by [`Message::check`]. CRLFs before
+    /// the start line are skipped. The body is cut by Content-Length, and is all the rest without one (RFC 3261 §18.3).
+    /// Cost: one pass over the head.
     pub fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, ParseError> {
         if bytes.len() > limits.message {
             return Err(too_large(limits.message, "a message within the size limit", "RFC 3261 §21.5.7"));
@@ -96,7 +97,7 @@ impl<'a> Message<'a> {
             section: "RFC 3261 §7",
             kind: ParseErrorKind::Malformed,
         })?;
-        message.cut_body();
+        message.cut_body()?;
         Ok(message)
     }
 
@@ -162,17 +163,23 @@ impl<'a> Message<'a> {
     }
 
     /// RFC 3261 §18.3, §20.14.
-    fn cut_body(&mut self) {
-        let Some(entry) = self.first_entry(Name::ContentLength) else { return };
+    fn cut_body(&mut self) -> Result<(), ParseError> {
+        let Some(entry) = self.first_entry(Name::ContentLength) else { return Ok(()) };
         let offset = usize::from(entry.value);
         let here = self.bytes.len() - self.body;
         match chars::number(self.value(entry)) {
             Some(length) if length <= here as u64 => {
                 self.bytes = &self.bytes[..self.body + length as usize];
             }
+            Some(_) if self.status().is_some() => {
+                let (expected, section) = ("the whole body", "RFC 3261 §18.3");
+                let offset = self.bytes.len();
+                return Err(ParseError { offset, expected, section, kind: ParseErrorKind::Malformed });
+            }
             Some(_) => self.blame(400, "Content-Length Beyond the Message", offset, "RFC 3261 §18.3"),
             None => self.blame(400, "Bad Content-Length", offset, "RFC 3261 §20.14"),
         }
+        Ok(())
     }
 
     fn blame(&mut self, status: u16, reason: &'static str, offset: usize, section: &'static str) {
@@ -356,6 +363,15 @@ mod tests {
         assert_eq!(message.body(), b"body");
         assert!(message.bytes().ends_with(b"\r\n\r\nbody"));
         assert_eq!(parse("PUBLISH sip:a@b SIP/2.0\r\nTo: x\r\n\r\nall of it").body(), b"all of it");
+    }
+
+    #[test]
+    fn a_response_without_all_of_its_body_is_no_message_and_such_a_request_is_refused() {
+        let response = "SIP/2.0 200 OK\r\nContent-Length: 5\r\n\r\nbody";
+        assert_eq!(refuse(response.as_bytes()), ParseErrorKind::Malformed);
+        assert_eq!(parse(&format!("{response}!")).body(), b"body!");
+        let request = parse("PUBLISH sip:a@b SIP/2.0\r\nContent-Length: 5\r\n\r\nbody");
+        assert_eq!(request.fault().map(|defect| defect.status), Some(400));
     }
 
     #[test]

@@ -20,7 +20,7 @@ impl Message<'_> {
     /// Max-Forwards, Content-Length, Contact, Route and Record-Route; a Content-Length within the message and within
     /// `limits` (413); CSeq's method against the request's (501 if the request's is one we do not know, so that the
     /// answer stays right when it becomes one, RFC 4475 §3.1.2.18). A missing Max-Forwards, From tag or Via branch is
-    /// no defect: elements of RFC 2543 send none (RFC 4475 §3.4.1).
+    /// no defect: elements of RFC 2543 send none (RFC 4475 §3.4.1); nor is a Contact or Record-Route of a PUBLISH.
     pub fn check(&self, limits: &Limits) -> Result<(), Defect> {
         self.fault().map_or(Ok(()), Err)?;
         self.check_line_ends()?;
@@ -99,11 +99,14 @@ impl Message<'_> {
         let to = self.required(Name::To, "Missing To")?;
         NameAddr::parse(to).map_err(|error| self.bad(to, "Bad To", error))?;
         let is_star = |value: &str| value == "*" && self.method() == Some(Method::Register);
-        for field in self.all(Name::Contact).filter(|field| !is_star(field)) {
-            address::check_list(field).map_err(|error| self.bad(field, "Bad Contact", error))?;
-        }
         for field in self.all(Name::Route) {
             address::check_list(field).map_err(|error| self.bad(field, "Bad Route", error))?;
+        }
+        if self.method() == Some(Method::Publish) {
+            return Ok(()); // whatever its Contact and Record-Route say is ignored, RFC 3903 §6
+        }
+        for field in self.all(Name::Contact).filter(|field| !is_star(field)) {
+            address::check_list(field).map_err(|error| self.bad(field, "Bad Contact", error))?;
         }
         for field in self.all(Name::RecordRoute) {
             address::check_list(field).map_err(|error| self.bad(field, "Bad Record-Route", error))?;

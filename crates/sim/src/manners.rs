@@ -191,7 +191,10 @@ impl Manners {
         let node_tag = answer.to_tag().ok_or("no To tag")?.to_owned();
         let call_id = request.get("Call-ID").ok_or("no Call-ID")?.to_owned();
         let expires_at = now + Duration::from_secs(granted);
-        let target = address(request.get("Contact").unwrap_or_default()).to_owned();
+        // The headers of a URI are none of the target, RFC 3261 §19.1.1; "?" may stand in a user too.
+        let contact = address(request.get("Contact").unwrap_or_default());
+        let host = contact.find('@').unwrap_or(0);
+        let target = contact[host..].find('?').map_or(contact, |at| &contact[..host + at]).to_owned();
         let fresh = request.to_tag().is_none();
         let dialog = self.dialogs.entry((call_id, node_tag)).or_insert_with(|| Dialog {
             subscriber_tag: request.from_tag().unwrap_or_default().to_owned(),

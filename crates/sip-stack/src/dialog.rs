@@ -141,7 +141,8 @@ impl Dialog {
         }
         let (first, rest) = self.routes().split_once(LINE_END).expect("a strict route set has a first route");
         let first = first.strip_prefix("Route: ").expect("made by `route_set`");
-        let uri = NameAddr::parse(first).map_or(self.remote_target(), |address| address.uri);
+        let address = NameAddr::parse(first).ok();
+        let uri = address.and_then(|address| request_uri(address.uri)).unwrap_or(self.remote_target());
         (uri, Cow::Owned(format!("{rest}Route: <{}>\r\n", self.remote_target())))
     }
 
@@ -235,9 +236,20 @@ fn contact<'a>(request: &Message<'a>) -> Result<&'a str, DialogDefect> {
     let mut contacts = request.values(Name::Contact);
     let contact = contacts.next().ok_or(DialogDefect::Contact)?;
     let address = NameAddr::parse(contact).map_err(|_| DialogDefect::Contact)?;
-    match Uri::parse(address.uri) {
-        Ok(Uri::Sip(_)) if contacts.next().is_none() => Ok(address.uri),
-        _ => Err(DialogDefect::Contact),
+    if contacts.next().is_some() {
+        return Err(DialogDefect::Contact);
+    }
+    request_uri(address.uri).ok_or(DialogDefect::Contact)
+}
+
+/// A SIP URI as it may stand in a Request-URI: without headers, RFC 3261 §19.1.1.
+fn request_uri(text: &str) -> Option<&str> {
+    match Uri::parse(text) {
+        Ok(Uri::Sip(uri)) if text.contains('?') => {
+            text.strip_suffix(uri.headers)?.strip_suffix('?').or(Some(text))
+        }
+        Ok(Uri::Sip(_)) => Some(text),
+        _ => None,
     }
 }
 
@@ -361,6 +373,21 @@ mod tests {
         let (uri, routes) = dialog.route();
         assert_eq!(uri, "sip:old.example.com");
         assert_eq!(routes, "Route: <sip:p1.example.com;lr>\r\nRoute: <sip:bob@h>\r\n");
+    }
+
+    #[test]
+    fn headers_of_a_uri_reach_no_request_uri() {
+        for (contact, target) in [
+            ("<sip:bob@h;lr?subject=x&to=sip:c%40d>", "sip:bob@h;lr"),
+            ("<sip:bo?b@h>", "sip:bo?b@h"),
+            ("<sip:bo?b@h?subject=>", "sip:bo?b@h"),
+        ] {
+            let dialog = accept(BOB, &format!("Contact: {contact}\r\n")).unwrap();
+            assert_eq!(dialog.route(), (target, Cow::Borrowed("")), "{contact}");
+        }
+        let strict =
+            accept(BOB, "Record-Route: <sip:old.example.com?a=b>\r\nContact: <sip:bob@h?c=d>\r\n").unwrap();
+        assert_eq!(strict.route(), ("sip:old.example.com", "Route: <sip:bob@h>\r\n".into()));
     }
 
     #[test]

@@ -31,7 +31,8 @@ fn union(presentity: &Aor, publications: &[Publication<Presence>]) -> Presence {
         }
     }
     let mut newest_first: Vec<_> = publications.iter().collect();
-    newest_first.sort_by_key(|publication| (core::cmp::Reverse(publication.changed_at), publication.id));
+    // Of those changed in the same instant the one published later is the newer.
+    newest_first.sort_by_key(|publication| core::cmp::Reverse((publication.changed_at, publication.id)));
     let mut builder = Builder::new(presentity.as_str());
     for publication in newest_first {
         for element in publication.document.elements() {

@@ -272,6 +272,7 @@ impl Reference {
     pub(super) fn composed(&self, presentity: &str, now: Timestamp) -> Vec<String> {
         let mut live: Vec<&Publication> =
             self.of(presentity).filter(|publication| publication.expires_at > now).collect();
+        live.reverse(); // of the same instant the one published later is the newer
         live.sort_by_key(|publication| core::cmp::Reverse(publication.changed_at));
         live.into_iter().flat_map(|publication| publication.notes.clone()).collect()
     }

@@ -2,6 +2,7 @@
 
 use sip::{Limits, Message, Method, Name, NameAddr, ParseErrorKind, Start, Via};
 use sip_stack::dialog::LocalTag;
+use sip_stack::server_transactions::stateless_tag;
 use sip_stack::{Flow, Protocol};
 
 use crate::effects::Effects;
@@ -123,8 +124,9 @@ fn answer(
         Err(_) if status == 505 => flow,
         Err(_) => return false,
     };
+    let tag = stateless_tag(request);
     out.send(back, None, |bytes| {
-        let mut response = sip::respond(bytes, request, status, Some(flow.remote), Some("malformed"));
+        let mut response = sip::respond(bytes, request, status, Some(flow.remote), Some(&tag));
         if let Some(seconds) = retry_after {
             response.number(Name::RetryAfter, seconds);
         }

@@ -182,6 +182,16 @@ impl ServerTransactions {
     }
 }
 
+/// A tag for the To header field of an answer to a request that no transaction can be made for: it follows from what the
+/// client chose for this request, so that a retransmission gets it again and no other request does, RFC 3261 §8.2.7.
+pub fn stateless_tag(request: &Message<'_>) -> String {
+    let mut hash = SipHasher13::new();
+    for name in [Name::Via, Name::From, Name::CallId, Name::CSeq] {
+        put(&mut hash, request.get(name).unwrap_or_default());
+    }
+    format!("d{:016x}", hash.finish())
+}
+
 fn put(hash: &mut SipHasher13, text: &str) {
     hash.write(text.as_bytes());
     hash.write_u8(0xff); // never a byte of UTF-8: texts cannot run into each other
@@ -223,6 +233,19 @@ mod tests {
         let table = ServerTransactions::new(Seed([1; 32]), 1 << 20);
         assert_eq!(key(&table, "z9hG4bKone", 1), key(&table, "z9hG4bKone", 2));
         assert_ne!(key(&table, "one", 1), key(&table, "one", 2));
+    }
+
+    #[test]
+    fn a_tag_without_a_transaction_is_that_of_its_request_alone() {
+        let tag = |branch: &str, call_id: &str| {
+            let text = format!(
+                "OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch={branch}\r\nFrom: <sip:b\r\n{call_id}\r\n\r\n"
+            );
+            stateless_tag(&Message::parse(text.as_bytes(), &Limits::default()).unwrap())
+        };
+        assert_eq!(tag("z9hG4bKone", "Call-ID: c"), tag("z9hG4bKone", "Call-ID: c"));
+        assert_ne!(tag("z9hG4bKone", "Call-ID: c"), tag("z9hG4bKtwo", "Call-ID: c"));
+        assert_ne!(tag("z9hG4bKone", "Call-ID: c"), tag("z9hG4bKone", "Call-ID: d"));
     }
 
     #[test]

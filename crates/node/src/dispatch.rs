@@ -163,6 +163,8 @@ impl Shard {
             response.field(Name::AllowEvents, ALLOW_EVENTS);
             response.field(Name::Accept, presence::refusal::PIDF);
             response.field(Name::AcceptEncoding, presence::refusal::CODINGS);
+            response.field(Name::AcceptLanguage, "*"); // notes are carried in any
+            response.field(Name::Supported, ""); // no extensions, RFC 3261 §20.37
             response.finish(&[]);
         });
         Ok(())

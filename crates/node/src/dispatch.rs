@@ -232,15 +232,10 @@ impl Shard {
         caller: &Caller,
         out: &mut Effects,
     ) -> Result<(), Refused> {
-        let request = asked.request;
-        let event = event(request)?;
-        if !accepts_pidf(request) {
-            return Err(Refusal::NotAcceptable.into());
-        }
-        let expires = expires(request)?;
-        match to_tag(request) {
-            Some(tag) => self.resubscribe(now, asked, caller, (tag, event, expires), out),
-            None => self.initial(now, asked, caller, (event, expires), out),
+        let wish = wish(asked.request);
+        match to_tag(asked.request) {
+            Some(tag) => self.resubscribe(now, asked, caller, (tag, wish), out),
+            None => self.initial(now, asked, caller, wish?, out),
         }
     }
 
@@ -284,14 +279,25 @@ impl Shard {
         now: Timestamp,
         asked: &Asked<'_>,
         caller: &Caller,
-        (tag, event, expires): (&str, &str, Option<u32>),
+        (tag, wish): (&str, Result<(&str, Option<u32>), Refused>),
         out: &mut Effects,
     ) -> Result<(), Refused> {
         let request = asked.request;
-        let watching =
-            LocalTag::parse(tag).and_then(|tag| self.watching(tag.number)).ok_or(Refusal::NoSubscription)?;
+        let watching = LocalTag::parse(tag).and_then(|tag| self.watching(tag.number));
         let cseq =
             request.get(Name::CSeq).and_then(|value| CSeq::parse(value).ok()).map_or(0, |cseq| cseq.number);
+        let (watching, (event, expires)) = match (watching, wish) {
+            (Some(watching), Ok(wish)) => (watching, wish),
+            (None, Ok(_)) => return Err(Refusal::NoSubscription.into()),
+            (None, Err(refused)) => return Err(refused),
+            (Some(watching), Err(refused)) => {
+                let heard = self.with(now, watching.presentity, out, |presentity, _, _, _| {
+                    presentity.hear(watching.watcher, caller.aor(), request, cseq)
+                });
+                let out_of_order = heard == Some(Err(Refusal::OutOfOrder));
+                return Err(if out_of_order { Refusal::OutOfOrder.into() } else { refused });
+            }
+        };
         let refresh = Refresh { identity: caller.aor(), request, cseq, flow: asked.back, event, expires };
         let granted = self.with(now, watching.presentity, out, |presentity, terms, _, outbox| {
             presentity.refresh(now, terms, watching.watcher, refresh, outbox)
@@ -352,6 +358,15 @@ fn event<'a>(request: &Message<'a>) -> Result<&'a str, Refused> {
     let value = request.get(Name::Event).ok_or(Refused::Event)?;
     let event = EventHeader::parse(value).map_err(|_| Refused::Event)?;
     if event.package.eq_ignore_ascii_case(PRESENCE) { Ok(value) } else { Err(Refused::Event) }
+}
+
+/// What a SUBSCRIBE asks for: Event and Expires.
+fn wish<'a>(request: &Message<'a>) -> Result<(&'a str, Option<u32>), Refused> {
+    let event = event(request)?;
+    if !accepts_pidf(request) {
+        return Err(Refusal::NotAcceptable.into());
+    }
+    Ok((event, expires(request)?))
 }
 
 /// Without an Accept field, PIDF is what the package takes for granted: RFC 3856 §6.5.

@@ -373,9 +373,10 @@ fn out_of_order_and_foreign_refreshes_are_refused() {
         world.refresh(at(1), bob, 2, 59),
         Err(Refusal::IntervalTooBrief { min: Duration::from_secs(60) })
     );
-    assert_eq!(world.refresh(at(1), WatcherId { serial: 99, ..bob }, 2, 600), Err(Refusal::NoSubscription));
-    world.refresh(at(1), bob, 2, 0).unwrap();
-    assert_eq!(world.refresh(at(1), bob, 3, 600), Err(Refusal::NoSubscription));
+    assert_eq!(world.refresh(at(1), bob, 2, 600), Err(Refusal::OutOfOrder), "a refused number is used up");
+    assert_eq!(world.refresh(at(1), WatcherId { serial: 99, ..bob }, 3, 600), Err(Refusal::NoSubscription));
+    world.refresh(at(1), bob, 3, 0).unwrap();
+    assert_eq!(world.refresh(at(1), bob, 4, 600), Err(Refusal::NoSubscription));
 }
 
 #[test]

@@ -123,6 +123,11 @@ impl Dialog {
         Ok(())
     }
 
+    /// A request in the dialog uses up its CSeq, refused or not, RFC 3261 §12.2.2.
+    pub fn hear(&mut self, cseq: u32) {
+        self.remote_cseq = cseq;
+    }
+
     fn put(&mut self, target: &str, routes: &str, identification: &str) -> Result<(), DialogDefect> {
         let text = [target, routes, identification].concat();
         small(text.len())?;
@@ -177,7 +182,7 @@ impl Dialog {
         &self.identification()[end - usize::from(self.remote_tag)..end]
     }
 
-    /// CSeq of the last SUBSCRIBE taken in this dialog.
+    /// CSeq of the last SUBSCRIBE heard in this dialog.
     pub fn remote_cseq(&self) -> u32 {
         self.remote_cseq
     }

@@ -108,17 +108,12 @@ impl Presentity {
         let index = id.index as usize;
         let aor = self.aor.clone();
         let watcher = self.watcher_mut(id).ok_or(Refusal::NoSubscription)?;
+        heard(watcher, refresh.identity, refresh.request, refresh.cseq)?;
         let subscription = &mut watcher.subscription;
-        let of_dialog = subscription.dialog.is_of(refresh.request) && subscription.is_to(refresh.event);
-        if !of_dialog || matches!(subscription.state(), State::Terminated(_)) {
+        if !subscription.is_to(refresh.event) {
             return Err(Refusal::NoSubscription);
         }
-        if refresh.cseq <= subscription.dialog.remote_cseq() {
-            return Err(Refusal::OutOfOrder);
-        }
-        if Rules::of(terms.policy, &aor).handling(refresh.identity) == Handling::Block
-            || *refresh.identity != watcher.identity
-        {
+        if Rules::of(terms.policy, &aor).handling(refresh.identity) == Handling::Block {
             return Err(Refusal::Forbidden);
         }
         let lifetime = subscription_lifetime(terms, refresh.expires)?;
@@ -132,6 +127,18 @@ impl Presentity {
             self.owe(index, Owed::Word, out);
         }
         Ok(lifetime)
+    }
+
+    /// Hears a SUBSCRIBE inside a dialog that is refused for something else than the dialog: its CSeq is used up all the
+    /// same, RFC 3261 §12.2.2.
+    pub fn hear(
+        &mut self,
+        id: WatcherId,
+        identity: &Aor,
+        request: &Message<'_>,
+        cseq: u32,
+    ) -> Result<(), Refusal> {
+        heard(self.watcher_mut(id).ok_or(Refusal::NoSubscription)?, identity, request, cseq)
     }
 
     /// Ends a subscription: one last NOTIFY says so, and no row remembers it.
@@ -156,6 +163,24 @@ impl Presentity {
             }
         }
     }
+}
+
+/// Whether a request belongs to the dialog, in order, and is the watcher's own; its CSeq is used up if so. Somebody else
+/// uses up no number, or could have the watcher's next ones refused. No row is written for it: after a crash the number
+/// of a request that was refused may be used once more.
+fn heard(watcher: &mut Watcher, identity: &Aor, request: &Message<'_>, cseq: u32) -> Result<(), Refusal> {
+    let subscription = &mut watcher.subscription;
+    if !subscription.dialog.is_of(request) || matches!(subscription.state(), State::Terminated(_)) {
+        return Err(Refusal::NoSubscription);
+    }
+    if cseq <= subscription.dialog.remote_cseq() {
+        return Err(Refusal::OutOfOrder);
+    }
+    if *identity != watcher.identity {
+        return Err(Refusal::Forbidden);
+    }
+    subscription.dialog.hear(cseq);
+    Ok(())
 }
 
 /// The same rule as for publications, but an hour is never too brief, RFC 6665 §4.2.1.1.

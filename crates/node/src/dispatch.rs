@@ -66,6 +66,11 @@ impl Refused {
         }
     }
 
+    /// A reason phrase other than the status's own, or nothing.
+    fn phrase(&self) -> &'static str {
+        if let Self::Presence(refusal) = self { refusal.phrase() } else { "" }
+    }
+
     fn print(&self, response: &mut Writer<'_>) {
         match self {
             Self::Method => {
@@ -119,8 +124,9 @@ impl Shard {
         }
         self.answer(now, asked, out, |bytes| {
             let tag = asked.key.stateless_tag();
-            let mut response =
-                sip::respond(bytes, asked.request, refused.status(), Some(asked.flow.remote), Some(&tag));
+            let source = Some(asked.flow.remote);
+            let (status, phrase) = (refused.status(), refused.phrase());
+            let mut response = sip::respond_with(bytes, asked.request, status, phrase, source, Some(&tag));
             refused.print(&mut response);
             response.finish(&[]);
         });

@@ -44,6 +44,9 @@ pub enum Refusal {
     /// There is no such subscription, or it is over.
     #[error("no subscription belongs to this dialog")]
     NoSubscription,
+    /// Another subscription in a dialog that has one.
+    #[error("one dialog has one subscription")]
+    DialogSharing,
     /// A number not above the last one in the dialog.
     #[error("CSeq is not above the last one")]
     OutOfOrder,
@@ -75,10 +78,17 @@ impl Refusal {
             Self::BodyTooLarge { .. } => 413,
             Self::NotAcceptable => 406,
             Self::NoSubscription => 481,          // RFC 6665 §4.2.1
+            Self::DialogSharing => 403,           // RFC 6665 §4.5.2
             Self::OutOfOrder => 500,              // RFC 3261 §12.2.2
             Self::IntervalTooBrief { .. } => 423, // RFC 6665 §4.2.1.1
             Self::TooManySubscriptions => 480,    // 403 would tell the watcher that it is blocked
         }
+    }
+
+    /// The reason phrase, where another than the status's own is asked for; else empty.
+    pub fn phrase(&self) -> &'static str {
+        // RFC 6665 §4.5.2: the subscriber is told to take a dialog of its own.
+        if *self == Self::DialogSharing { "Dialog Sharing Not Supported" } else { "" }
     }
 
     /// The fields that go with it.
@@ -104,6 +114,7 @@ impl Refusal {
             | Self::NotAcceptable
             | Self::Dialog(_)
             | Self::NoSubscription
+            | Self::DialogSharing
             | Self::OutOfOrder => {}
         }
     }

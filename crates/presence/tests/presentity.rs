@@ -380,6 +380,20 @@ fn out_of_order_and_foreign_refreshes_are_refused() {
 }
 
 #[test]
+fn a_dialog_is_not_shared_and_the_answer_says_so() {
+    let mut world = World::new();
+    let bob = world.subscribe(at(0), "sip:bob@example.com", 600).unwrap();
+    let text = request(2);
+    let message = Message::parse(text.as_bytes(), &Limits::default()).unwrap();
+    let identity = aor("sip:bob@example.com");
+    let (request, event, expires) = (&message, "presence;id=2", Some(600));
+    let refresh = Refresh { identity: &identity, request, cseq: 2, flow: flow(), event, expires };
+    let answer = world.presentity.refresh(at(1), &terms(world.pace), bob, refresh, &mut world.out);
+    let refusal = answer.unwrap_err();
+    assert_eq!((refusal.status(), refusal.phrase()), (403, "Dialog Sharing Not Supported"));
+}
+
+#[test]
 fn watchers_of_other_domains_are_blocked_and_too_many_put_off() {
     let mut world = World::new();
     assert_eq!(world.subscribe(at(0), "sip:bob@elsewhere.net", 600), Err(Refusal::Forbidden));

@@ -111,7 +111,7 @@ impl Presentity {
         heard(watcher, refresh.identity, refresh.request, refresh.cseq)?;
         let subscription = &mut watcher.subscription;
         if !subscription.is_to(refresh.event) {
-            return Err(Refusal::NoSubscription);
+            return Err(Refusal::DialogSharing);
         }
         if Rules::of(terms.policy, &aor).handling(refresh.identity) == Handling::Block {
             return Err(Refusal::Forbidden);

@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod record;
 pub mod settings;
 pub mod shard;
+mod telling;
 
 pub use door::{Entry, ShardId, enter, overloaded};
 pub use effects::{Effects, Outgoing};

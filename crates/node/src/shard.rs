@@ -1,19 +1,17 @@
 //! A shard: the single owner of its presentities and all that happens around them.
 
-use core::net::SocketAddr;
-use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
-use presence::{Notify, Numbers, Outbox, Presentity, Stored, Terms, WatcherId};
+use presence::{Numbers, Outbox, Presentity, Stored, Terms, WatcherId};
 use sip::{Aor, CSeq, Message, Method, Name, Start, Via};
 use sip_stack::auth::Authenticator;
 use sip_stack::client_transactions::{ClientTransactions, Due, TransactionId};
 use sip_stack::keys::{IdentityHash, Random, Seed};
 use sip_stack::notifier::Outcome;
 use sip_stack::server_transactions::{ServerTransactions, TransactionKey};
-use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
+use sip_stack::{Flow, Timestamp};
 
 use crate::deadlines::{Deadlines, Wake};
 use crate::destinations::{Destinations, Ready, Watching};
@@ -21,7 +19,8 @@ use crate::door::{Branch, ShardId, way_back};
 use crate::effects::Effects;
 use crate::metrics::Metrics;
 use crate::record::{Epoch, Kind, Partition, Row, RowChange, RowKey};
-use crate::settings::{Listener, Oversize, Settings};
+use crate::settings::Settings;
+use crate::telling::{Streamless, print, way};
 
 /// Where a shard stands among the others, and in which life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +109,7 @@ impl Shard {
             destinations: Destinations::new(settings.limits.window, random.draw()),
             ready: VecDeque::new(),
             deadlines: Deadlines::default(),
-            streamless: Streamless::default(),
+            streamless: Streamless::new(random.draw()),
             vias,
             contacts,
             versions: 0,
@@ -532,48 +531,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) request: &'a Message<'a>,
 }
 
-/// Requests above this do not go into a datagram, RFC 3261 §18.1.1 (path MTU unknown).
-const DATAGRAM_MAX: usize = 1300;
-
-/// Where a NOTIFY of `size` octets goes: on its flow, or over a stream to the same address if it is too large for a
-/// datagram and the peer is not known to take none.
-fn way(settings: &Settings, streamless: &Streamless, now: Timestamp, flow: Flow, size: usize) -> Flow {
-    if flow.protocol.is_reliable() || size <= DATAGRAM_MAX || settings.oversize == Oversize::Datagram {
-        return flow;
-    }
-    let family =
-        |own: &Listener| own.protocol.is_reliable() && own.sent_by.starts_with('[') == flow.remote.is_ipv6();
-    match settings.listeners.iter().position(family) {
-        Some(index) if !streamless.contains(now, flow.remote) => Flow {
-            protocol: Protocol::Tcp,
-            local: Local(u8::try_from(index).unwrap_or(u8::MAX)),
-            remote: flow.remote,
-            connection: Connection::NONE,
-        },
-        _ => flow,
-    }
-}
-
-/// Addresses that were found to take no stream; asked again after a while.
-#[derive(Debug, Default)]
-struct Streamless(HashMap<SocketAddr, Timestamp, FixedState>);
-
-impl Streamless {
-    const MAX: usize = 65_536;
-    const FOR: Duration = Duration::from_secs(3600);
-
-    fn insert(&mut self, now: Timestamp, address: SocketAddr) {
-        if self.0.len() >= Self::MAX {
-            self.0.clear(); // they are only asked once more
-        }
-        self.0.insert(address, now + Self::FOR);
-    }
-
-    fn contains(&self, now: Timestamp, address: SocketAddr) -> bool {
-        self.0.get(&address).is_some_and(|until| now < *until)
-    }
-}
-
 fn terms(settings: &Settings) -> Terms<'_> {
     Terms {
         policy: &settings.policy,
@@ -584,25 +541,4 @@ fn terms(settings: &Settings) -> Terms<'_> {
         subscriptions_max: settings.limits.subscriptions,
         unanswered_max: settings.limits.unanswered,
     }
-}
-
-fn print(
-    notify: &Notify<'_>,
-    flow: Flow,
-    branch: Branch,
-    vias: &[String],
-    contacts: &[String],
-    out: &mut Effects,
-) {
-    let local = usize::from(flow.local.0);
-    let (Some(via), Some(contact)) = (vias.get(local), contacts.get(local)) else { return };
-    let body = notify.view.map(|view| Arc::clone(view.body()));
-    let length = body.as_ref().map_or(0, |body| body.len());
-    out.send(flow, body, |bytes| {
-        let mut request = notify.subscription.print(bytes, notify.sent, via, branch.text().as_str(), contact);
-        if length > 0 {
-            request.field(Name::ContentType, presence::refusal::PIDF);
-        }
-        request.finish_for(length);
-    });
 }

@@ -35,6 +35,8 @@ enum Refused {
     Event,
     /// SIP-If-Match without exactly one entity-tag, or a field that cannot be read.
     Field(&'static str),
+    /// A body where none is understood.
+    Body,
     /// A limit of the shard is reached.
     Full,
     /// Rows do not reach the disk.
@@ -60,6 +62,7 @@ impl Refused {
             Self::Extension(_) => 420,  // RFC 3261 §8.2.2.3
             Self::Event => 489,         // RFC 3903 §6 step 2, RFC 6665 §4.2.1.1
             Self::Field(_) => 400,
+            Self::Body => 415, // RFC 3261 §8.2.3
             Self::Full => 503,
             Self::Storage => 500,
             Self::Presence(refusal) => refusal.status(),
@@ -81,6 +84,9 @@ impl Refused {
             }
             Self::Event => {
                 response.field(Name::AllowEvents, ALLOW_EVENTS);
+            }
+            Self::Body => {
+                response.field(Name::Accept, ""); // none at all, RFC 3261 §20.1
             }
             Self::Full | Self::Storage => {
                 response.number(Name::RetryAfter, presence::refusal::RETRY_AFTER.as_secs());
@@ -369,6 +375,9 @@ fn event<'a>(request: &Message<'a>) -> Result<&'a str, Refused> {
 /// What a SUBSCRIBE asks for: Event and Expires.
 fn wish<'a>(request: &Message<'a>) -> Result<(&'a str, Option<u32>), Refused> {
     let event = event(request)?;
+    if !request.body().is_empty() && !is_optional(request) {
+        return Err(Refused::Body);
+    }
     if !accepts_pidf(request) {
         return Err(Refusal::NotAcceptable.into());
     }
@@ -378,6 +387,15 @@ fn wish<'a>(request: &Message<'a>) -> Result<(&'a str, Option<u32>), Refused> {
 /// Without an Accept field, PIDF is what the package takes for granted: RFC 3856 §6.5.
 fn accepts_pidf(request: &Message<'_>) -> bool {
     request.get(Name::Accept).is_none() || sip::accepts(request.values(Name::Accept), presence::refusal::PIDF)
+}
+
+/// Whether the sender says that its body may be passed over, RFC 3261 §20.11.
+fn is_optional(request: &Message<'_>) -> bool {
+    let disposition = request.get(Name::ContentDisposition).unwrap_or_default();
+    let parameters = disposition.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    parameters.into_iter().any(|(name, value)| {
+        name.trim().eq_ignore_ascii_case("handling") && value.trim().eq_ignore_ascii_case("optional")
+    })
 }
 
 fn expires(request: &Message<'_>) -> Result<Option<u32>, Refused> {

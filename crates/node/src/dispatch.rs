@@ -216,7 +216,7 @@ impl Shard {
         let max = self.settings.limits.document;
         let document = presence::body::document(request, max);
         let place = self.presentity_for(&aor);
-        let published = self.with(now, place, out, |presentity, terms, numbers, outbox| {
+        let published = self.with(place, out, |presentity, terms, numbers, outbox| {
             let publish = Publish { identities: caller.identities(), if_match, expires, document };
             presentity.publish(now, terms, numbers, publish, outbox)
         });
@@ -272,7 +272,7 @@ impl Shard {
         let dialog = Dialog::accept(request, local_tag).map_err(Refusal::from)?;
         let place = self.presentity_for(&aor);
         let subscribe = Subscribe { identity: caller.aor(), dialog, flow: asked.back, event, expires };
-        let granted = self.with(now, place, out, |presentity, terms, numbers, outbox| {
+        let granted = self.with(place, out, |presentity, terms, numbers, outbox| {
             presentity.subscribe(now, terms, numbers, subscribe, outbox)
         });
         let (lifetime, watcher) = granted.expect("the place was made above")?;
@@ -303,7 +303,7 @@ impl Shard {
             (None, Ok(_)) => return Err(Refusal::NoSubscription.into()),
             (None, Err(refused)) => return Err(refused),
             (Some(watching), Err(refused)) => {
-                let heard = self.with(now, watching.presentity, out, |presentity, _, _, _| {
+                let heard = self.with(watching.presentity, out, |presentity, _, _, _| {
                     presentity.hear(watching.watcher, caller.aor(), request, cseq)
                 });
                 let out_of_order = heard == Some(Err(Refusal::OutOfOrder));
@@ -311,7 +311,7 @@ impl Shard {
             }
         };
         let refresh = Refresh { identity: caller.aor(), request, cseq, flow: asked.back, event, expires };
-        let granted = self.with(now, watching.presentity, out, |presentity, terms, _, outbox| {
+        let granted = self.with(watching.presentity, out, |presentity, terms, _, outbox| {
             presentity.refresh(now, terms, watching.watcher, refresh, outbox)
         });
         let lifetime = granted.ok_or(Refusal::NoSubscription)??;

@@ -138,7 +138,7 @@ impl Shard {
     pub fn tick(&mut self, now: Timestamp, out: &mut Effects) {
         for _ in 0..self.settings.limits.turn {
             let Some((at, wake)) = self.deadlines.take(now) else { break };
-            self.with(now, wake.presentity, out, |presentity, _, _, outbox| {
+            self.with(wake.presentity, out, |presentity, _, _, outbox| {
                 presentity.due(now, at, wake.item, outbox)
             });
         }
@@ -194,7 +194,7 @@ impl Shard {
         self.settings = settings;
         for index in 0..self.presentities.len() {
             let place = u32::try_from(index).expect("places are counted in 32 bits");
-            self.with(now, place, out, |presentity, terms, _, outbox| presentity.reauthorize(terms, outbox));
+            self.with(place, out, |presentity, terms, _, outbox| presentity.reauthorize(terms, outbox));
         }
         self.turn(now, out);
     }
@@ -239,13 +239,13 @@ impl Shard {
         let stopped_at = self.stopped_at;
         for index in 0..self.presentities.len() {
             let place = u32::try_from(index).expect("places are counted in 32 bits");
-            self.with(now, place, out, |presentity, terms, _, outbox| {
+            self.with(place, out, |presentity, terms, _, outbox| {
                 presentity.resume(terms, stopped_at, outbox)
             });
         }
         // All that ran out meanwhile, at once and not in turns: or the first NOTIFYs would still tell of it.
         while let Some((at, wake)) = self.deadlines.take(now) {
-            self.with(now, wake.presentity, out, |presentity, _, _, outbox| {
+            self.with(wake.presentity, out, |presentity, _, _, outbox| {
                 presentity.due(now, at, wake.item, outbox)
             });
         }
@@ -287,7 +287,6 @@ impl Shard {
     /// Lets a presentity handle something, and does what it asks for. The only way to one.
     pub(crate) fn with<T>(
         &mut self,
-        now: Timestamp,
         place: u32,
         out: &mut Effects,
         handle: impl FnOnce(&mut Presentity, &Terms<'_>, &mut Numbers, &mut Outbox) -> T,
@@ -299,7 +298,7 @@ impl Shard {
         let answer = handle(presentity, &terms, &mut self.numbers, &mut self.outbox);
         self.metrics.publications =
             (self.metrics.publications + presentity.publications() as u64) - publications as u64;
-        self.drain(now, place, out);
+        self.drain(place, out);
         self.forget_if_empty(place);
         Some(answer)
     }
@@ -313,7 +312,7 @@ impl Shard {
     }
 
     /// Hands on what a presentity asked for.
-    fn drain(&mut self, _now: Timestamp, place: u32, out: &mut Effects) {
+    fn drain(&mut self, place: u32, out: &mut Effects) {
         let Some(presentity) = self.presentities[place as usize].as_ref() else { return };
         for stored in self.outbox.stored.drain(..) {
             let partition = Partition::of_hash(presentity.aor().stable_hash());
@@ -447,7 +446,7 @@ impl Shard {
             }
             None => self.destinations.leave(flow, None, &mut self.ready),
         }
-        self.drain(now, watching.presentity, out);
+        self.drain(watching.presentity, out);
     }
 
     fn tell_again(&mut self, transaction: TransactionId, telling: Telling, out: &mut Effects) {
@@ -495,7 +494,7 @@ impl Shard {
     fn told(&mut self, now: Timestamp, telling: Telling, outcome: Outcome, out: &mut Effects) {
         let answered = matches!(outcome, Outcome::Answered { .. });
         self.destinations.leave(telling.flow, Some(answered), &mut self.ready);
-        self.with(now, telling.watching.presentity, out, |presentity, terms, _, outbox| {
+        self.with(telling.watching.presentity, out, |presentity, terms, _, outbox| {
             presentity.ended(now, terms, telling.watching.watcher, outcome, outbox);
         });
     }

@@ -1,0 +1,2 @@
+//! The XML Document Management Servers: application usages, their answers, and the feed of changes.
+#![forbid(unsafe_code)]

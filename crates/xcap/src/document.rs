@@ -54,3 +54,23 @@ impl fmt::Display for ETag {
         f.write_str(&self.0)
     }
 }
+
+/// A document as it was at one moment. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Which version.
+    pub etag: ETag,
+    /// The document.
+    pub body: Arc<[u8]>,
+}
+
+/// A document has become another, come to be, or gone. Changes of one user arrive in the order in which they were made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which document.
+    pub document: DocumentSelector,
+    /// The version before; `None` if there was none.
+    pub previous: Option<ETag>,
+    /// The version now; `None` if there is none any more.
+    pub current: Option<Version>,
+}

@@ -3,4 +3,4 @@
 
 mod document;
 
-pub use document::{DocumentSelector, ETag, Tree};
+pub use document::{Change, DocumentSelector, ETag, Tree, Version};

@@ -65,19 +65,28 @@ impl DigestClient {
     /// Of several challenges of one realm the strongest algorithm we know is taken, the topmost where equal: our
     /// policy in the sense of RFC 8760 §2.4.
     pub fn challenged(&mut self, response: &Message<'_>, answered: bool) -> Outcome {
+        let of_server = response.all(Name::WwwAuthenticate).map(|field| (false, field));
+        let of_proxy = response.all(Name::ProxyAuthenticate).map(|field| (true, field));
+        self.challenged_by(of_server.chain(of_proxy), answered)
+    }
+
+    /// The same, of any protocol: the values of WWW-Authenticate, and those of Proxy-Authenticate with `true`.
+    pub fn challenged_by<'f>(
+        &mut self,
+        fields: impl Iterator<Item = (bool, &'f str)>,
+        answered: bool,
+    ) -> Outcome {
         if self.account.is_none() {
             return Outcome::Unanswerable;
         }
         let mut best: BTreeMap<(bool, String), (Session, bool)> = BTreeMap::new();
-        for (proxy, name) in [(false, Name::WwwAuthenticate), (true, Name::ProxyAuthenticate)] {
-            for field in response.all(name) {
-                let Some((realm, session, stale)) = read(field) else { continue };
-                let stronger =
-                    |known: &(Session, bool)| strength(session.algorithm) > strength(known.0.algorithm);
-                let key = (proxy, realm);
-                if best.get(&key).is_none_or(stronger) {
-                    best.insert(key, (session, stale));
-                }
+        for (proxy, field) in fields {
+            let Some((realm, session, stale)) = read(field) else { continue };
+            let stronger =
+                |known: &(Session, bool)| strength(session.algorithm) > strength(known.0.algorithm);
+            let key = (proxy, realm);
+            if best.get(&key).is_none_or(stronger) {
+                best.insert(key, (session, stale));
             }
         }
         if best.is_empty() {
@@ -110,13 +119,23 @@ impl DigestClient {
         random: &mut Random,
         request: &mut Writer<'_>,
     ) -> bool {
-        let Some(account) = &self.account else { return false };
-        for ((proxy, realm), session) in &mut self.sessions {
-            session.count += 1;
+        let answers = self.answers(method, uri, random);
+        for (proxy, answer) in &answers {
             let name = if *proxy { Name::ProxyAuthorization } else { Name::Authorization };
-            request.field(name, &session.answer(account, realm, method, uri, &random.token()));
+            request.field(name, answer);
         }
-        !self.sessions.is_empty()
+        !answers.is_empty()
+    }
+
+    /// The same, for any protocol: values of Authorization, and of Proxy-Authorization with `true`. `uri` is the target
+    /// as it is sent, and is put between quotes as it stands.
+    pub fn answers(&mut self, method: &str, uri: &str, random: &mut Random) -> Vec<(bool, String)> {
+        let Some(account) = &self.account else { return Vec::new() };
+        let answer = |((proxy, realm), session): (&(bool, String), &mut Session)| {
+            session.count += 1;
+            (*proxy, session.answer(account, realm, method, uri, &random.token()))
+        };
+        self.sessions.iter_mut().map(answer).collect()
     }
 }
 

@@ -42,7 +42,7 @@ impl fmt::Display for Cause {
             Self::StaleNonce => "a nonce that is foreign, expired or used",
             Self::MalformedCredentials => "malformed credentials",
             Self::ForeignUri => "credentials made for another Request-URI",
-            Self::ForeignIdentity => "an identity in From that is not the user's",
+            Self::ForeignIdentity => "an identity that is not the user's",
             Self::NoIdentity => "no identity in From",
         })
     }

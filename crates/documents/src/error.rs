@@ -16,7 +16,7 @@ pub enum DocumentError {
     },
 }
 
-/// What a presence document must be like to be accepted.
+/// What a document must be like to be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rule {
@@ -34,6 +34,10 @@ pub enum Rule {
     Basic,
     /// The priority of a contact is a decimal number, RFC 3863 §4.1.5.
     Priority,
+    /// The root is this element in the namespace of its format.
+    RootOf(&'static str),
+    /// The element has this attribute, and it is not empty.
+    Missing(&'static str),
 }
 
 impl DocumentError {
@@ -64,6 +68,10 @@ impl fmt::Display for DocumentError {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::RootOf(name) => {
+                return write!(f, "expected the root `{name}` in the namespace of its format");
+            }
+            Self::Missing(name) => return write!(f, "expected an attribute `{name}` that is not empty"),
             Self::Root => {
                 "expected the root `presence` of the namespace urn:ietf:params:xml:ns:pidf (RFC 3863 §4.1.1)"
             }

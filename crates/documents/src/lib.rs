@@ -6,6 +6,7 @@
 pub mod error;
 mod fingerprint;
 pub mod pidf;
+pub mod resource_lists;
 pub mod time;
 
 pub use error::{DocumentError, Rule};

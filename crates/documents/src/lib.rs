@@ -7,8 +7,7 @@ pub mod error;
 mod fingerprint;
 pub mod pidf;
 pub mod resource_lists;
-pub mod rlmi;
-pub mod rls_services;
+pub mod rules;
 pub mod time;
 
 pub use error::{DocumentError, Rule};

@@ -24,7 +24,7 @@ mod flat;
 mod lists;
 pub(crate) mod reading;
 mod select;
-pub(crate) mod writing;
+mod writing;
 
 pub use flat::{Flat, Limits, NoReferences, Problem, Reference, References, Resolved, flatten};
 pub use lists::{Entry, EntryRef, External, List, Member, Name, ResourceLists};

@@ -1,9 +1,21 @@
 //! Who may see what: the only door to a `View`, and a NOTIFY body is made from nothing else.
 
+mod authorization;
+mod conditions;
+mod decision;
+mod domain;
+mod explain;
+mod requester;
+
 use std::sync::Arc;
 
 use documents::pidf::Presence;
 use sip::Aor;
+
+pub use authorization::{Authorization, Judge, RuleClass, Unreadable};
+pub use decision::{Decision, Defaults};
+pub use explain::{Outcome, Verdict};
+pub use requester::{Circumstances, Lists, Members, Requester};
 
 use crate::policy::{Policy, Publish, Watch};
 

@@ -38,6 +38,10 @@ pub enum Rule {
     RootOf(&'static str),
     /// The element has this attribute, and it is not empty.
     Missing(&'static str),
+    /// This attribute has a value that its format knows.
+    Value(&'static str),
+    /// This element holds what its format asks it to hold.
+    Empty(&'static str),
     /// Something else must stand here: what, and by which section.
     Expected(&'static str),
 }
@@ -74,6 +78,8 @@ impl fmt::Display for Rule {
                 return write!(f, "expected the root `{name}` in the namespace of its format");
             }
             Self::Missing(name) => return write!(f, "expected an attribute `{name}` that is not empty"),
+            Self::Value(name) => return write!(f, "expected another value of the attribute `{name}`"),
+            Self::Empty(name) => return write!(f, "expected a `{name}` that is not empty"),
             Self::Expected(what) => return write!(f, "expected {what}"),
             Self::Root => {
                 "expected the root `presence` of the namespace urn:ietf:params:xml:ns:pidf (RFC 3863 §4.1.1)"

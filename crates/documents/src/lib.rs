@@ -7,6 +7,8 @@ pub mod error;
 mod fingerprint;
 pub mod pidf;
 pub mod resource_lists;
+pub mod rlmi;
+pub mod rls_services;
 pub mod rules;
 pub mod time;
 

@@ -24,7 +24,7 @@ mod flat;
 mod lists;
 pub(crate) mod reading;
 mod select;
-mod writing;
+pub(crate) mod writing;
 
 pub use flat::{Flat, Limits, NoReferences, Problem, Reference, References, Resolved, flatten};
 pub use lists::{Entry, EntryRef, External, List, Member, Name, ResourceLists};

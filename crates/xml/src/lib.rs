@@ -17,10 +17,12 @@
 #![forbid(unsafe_code)]
 
 mod class;
+mod compare;
 mod error;
 mod escape;
 mod limits;
 mod namespaces;
+mod node;
 mod prolog;
 mod scanner;
 mod span;
@@ -28,16 +30,20 @@ mod stack;
 mod start_tag;
 mod tag;
 mod token;
+mod tree;
 mod value;
 
 pub use class::{is_name, is_xml_char};
+pub use compare::equivalent;
 pub use error::{Error, ErrorKind};
 pub use escape::{push_attribute, push_text};
 pub use limits::Limits;
 pub use namespaces::{Declaration, XML_NAMESPACE, XMLNS_NAMESPACE};
+pub use node::{Element, Node};
 pub use scanner::Scanner;
 pub use span::Span;
 pub use start_tag::{Pair, StartTag};
 pub use tag::Attribute;
 pub use token::{End, Instruction, Name, Start, Text, Token};
+pub use tree::{Kind, Tree};
 pub use value::{Characters, Value, unescape};

@@ -114,6 +114,14 @@ impl<'a> Namespaces<'a> {
         Ok(())
     }
 
+    /// Adds a declaration of another, accepted document.
+    pub(crate) fn inherit(&mut self, declaration: &Declaration<'a>) {
+        let Declaration { prefix, namespace, span, value_span } = *declaration;
+        let binding = Binding::new(prefix, namespace, span.start, value_span.start);
+        let first = self.bindings.len();
+        self.declare(first, binding).expect("an accepted document declares what may be declared");
+    }
+
     /// What a prefix is bound to; none if to nothing. The empty prefix always has an answer.
     #[inline]
     pub(crate) fn resolve(&self, prefix: &[u8]) -> Option<(Number, Value<'a>)> {

@@ -8,13 +8,18 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The document as text, and the offset where its tokens begin.
 pub(crate) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(&'a str, usize), Error> {
+    let text = text(bytes, limits)?;
+    let at = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    Ok((text, declaration(text, at)?))
+}
+
+/// Bytes of a size that is allowed, as text.
+pub(crate) fn text<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Error> {
     let most = limits.bytes.min(u32::MAX as usize - 1);
     if bytes.len() > most {
         return Err(Error::new(most, ErrorKind::TooManyBytes));
     }
-    let text = str::from_utf8(bytes).map_err(|error| Error::new(error.valid_up_to(), ErrorKind::NotUtf8))?;
-    let at = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-    Ok((text, declaration(text, at)?))
+    str::from_utf8(bytes).map_err(|error| Error::new(error.valid_up_to(), ErrorKind::NotUtf8))
 }
 
 /// Reads `<?xml version="1.0" encoding="UTF-8" standalone="yes"?>` if it is there, XML 1.0 §2.8: the offset after it.

@@ -52,7 +52,24 @@ impl<'a> Scanner<'a> {
     /// Checks what can be seen without reading tokens: size, UTF-8, and the XML declaration.
     pub fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
         let (text, at) = prolog::open(bytes, limits)?;
-        Ok(Self {
+        Ok(Self::at(text, at, limits))
+    }
+
+    /// Reads an element that is to stand within others, whose namespace declarations are `scope`: each prefix once.
+    /// Neither a byte order mark nor an XML declaration may stand before it.
+    pub fn fragment(
+        bytes: &'a [u8],
+        scope: impl IntoIterator<Item = Declaration<'a>>,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let mut scanner = Self::at(prolog::text(bytes, limits)?, 0, limits);
+        scope.into_iter().for_each(|declaration| scanner.namespaces.inherit(&declaration));
+        scanner.first_declaration = scanner.namespaces.len();
+        Ok(scanner)
+    }
+
+    fn at(text: &'a str, at: usize, limits: &Limits) -> Self {
+        Self {
             text,
             at,
             limits: *limits,
@@ -64,7 +81,7 @@ impl<'a> Scanner<'a> {
             end_due: false,
             root_seen: false,
             refused: None,
-        })
+        }
     }
 
     /// The next token; none at the end of an accepted document. A refusal is final: it is returned again.

@@ -215,7 +215,7 @@ fn attribute(text: &str, at: usize) -> Result<WrittenAttribute, Error> {
 
 /// The offset of the closing quote, and whether the value is plain.
 #[inline]
-fn value_end(bytes: &[u8], start: usize, quote: u8) -> Result<(usize, bool), Error> {
+pub(crate) fn value_end(bytes: &[u8], start: usize, quote: u8) -> Result<(usize, bool), Error> {
     let mut at = start;
     let mut plain = true;
     loop {

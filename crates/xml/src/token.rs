@@ -1,5 +1,7 @@
 //! What a scanner hands out.
 
+use std::borrow::Cow;
+
 use crate::span::Span;
 use crate::value::Value;
 
@@ -21,7 +23,7 @@ pub enum Token<'a> {
 }
 
 /// An expanded name (Namespaces in XML 1.0 §2.1), and the prefix that it was written with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Name<'a> {
     /// The namespace name; empty if in none.
     pub namespace: Value<'a>,
@@ -31,7 +33,16 @@ pub struct Name<'a> {
     pub local: &'a str,
 }
 
-impl Name<'_> {
+impl<'a> Name<'a> {
+    /// The name as it is written: the prefix, if there is one, and the local name.
+    pub fn written(&self) -> Cow<'a, str> {
+        if self.prefix.is_empty() {
+            Cow::Borrowed(self.local)
+        } else {
+            format!("{}:{}", self.prefix, self.local).into()
+        }
+    }
+
     /// Whether this is the name `local` in `namespace` (empty for none), whatever the prefix.
     #[inline]
     pub fn is(&self, namespace: &str, local: &str) -> bool {

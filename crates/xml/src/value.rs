@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use crate::class::is_xml_char;
 use crate::error::{Error, ErrorKind};
+use crate::tag::value_end;
 
 /// Where a value stands, which decides what its bytes mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,18 @@ impl<'a> Value<'a> {
 
     pub(crate) const fn new(raw: &'a str, place: Place, plain: bool) -> Self {
         Self { raw, place, plain }
+    }
+
+    /// Reads an `AttValue`, quotes included, and nothing beside it: XML 1.0 §2.3.
+    pub fn quoted(text: &'a str) -> Result<Self, Error> {
+        let Some(&quote @ (b'"' | b'\'')) = text.as_bytes().first() else {
+            return Err(Error::new(0, ErrorKind::Expected("a quoted attribute value")));
+        };
+        let (end, plain) = value_end(text.as_bytes(), 1, quote)?;
+        if end + 1 != text.len() {
+            return Err(Error::new(end + 1, ErrorKind::Expected("nothing after an attribute value")));
+        }
+        Ok(Self::new(&text[1..end], Place::Attribute, plain))
     }
 
     /// The characters as they are written in the document, references included and quotes not.

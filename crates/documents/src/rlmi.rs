@@ -1,0 +1,20 @@
+//! Resource list meta-information, RFC 4662 §5: which resources a list has, and in which state each is.
+//!
+//! [`List`] is a document as read. [`Writer`] prints one piece by piece, so that a server need not build it first.
+//! [`Table`] is what a subscriber holds: RFC 4662 §5.6 applies documents to it.
+
+mod list;
+mod reading;
+mod table;
+mod writing;
+
+pub use crate::resource_lists::Name;
+pub use list::{Instance, List, Resource, State};
+pub use table::{Applied, Body, Held, Row, Table};
+pub use writing::Writer;
+
+/// The media type of meta-information, RFC 4662 §8.3.
+pub const MEDIA_TYPE: &str = "application/rlmi+xml";
+
+/// RFC 4662 §8.2.
+pub const NAMESPACE: &str = "urn:ietf:params:xml:ns:rlmi";

@@ -1,0 +1,110 @@
+//! PUT of an element, RFC 4825 §8.2.
+
+use xml::{Element, ErrorKind, Limits, Node, Span, Tree};
+
+use crate::conflict::Conflict;
+use crate::edit::{Edit, Refusal, splice};
+use crate::locate::{Selection, parent};
+use crate::put_attribute::put_attribute;
+use crate::selector::{NodeSelector, Step, Terminal};
+
+/// Puts an element or an attribute where the selector says, or says why not.
+///
+/// `body` is the element, which may have whitespace around it that is left out, or the attribute's value with its
+/// quotes. An element replaces the one that is selected; where none is, it is inserted at the position that RFC 4825
+/// §8.2.3 demands. Afterwards the selector selects just what was put: what would not is refused. `limits` are those
+/// for the element alone. Linear in the document's nodes and the body.
+pub fn put(tree: &Tree<'_>, selector: &NodeSelector, body: &[u8], limits: &Limits) -> Result<Edit, Refusal> {
+    match &selector.terminal {
+        Terminal::Element => put_element(tree, selector, body, limits),
+        Terminal::Attribute(name) => put_attribute(tree, selector, name, body),
+        Terminal::Namespaces => Err(Refusal::ReadOnly),
+    }
+}
+
+fn put_element(
+    tree: &Tree<'_>,
+    selector: &NodeSelector,
+    body: &[u8],
+    limits: &Limits,
+) -> Result<Edit, Refusal> {
+    let parent = parent(tree, &selector.steps).map_err(|miss| Conflict::no_parent(selector, miss))?;
+    let target = selector.steps.last().expect("a node selector has a step");
+    let fragment = read(body, parent, limits)?;
+    let new = fragment.root();
+    if !target.is_named(new) || !target.is_passed(new) {
+        return Err(
+            Conflict::CannotInsert(Some("the element is not the one that the URI describes".into())).into()
+        );
+    }
+    let source = new.node().source().as_bytes();
+    match target.select(parent.elements()) {
+        Selection::One(old) => {
+            Ok(Edit { document: splice(tree, old.node().span(), &[source]), created: false })
+        }
+        Selection::Several => {
+            Err(Conflict::CannotInsert(Some("the URI describes more than one element".into())).into())
+        }
+        Selection::Nothing => {
+            let parent = parent.element().ok_or(Conflict::CannotInsert(Some(
+                "a document has one root element, and this URI describes another".into(),
+            )))?;
+            let place = place(parent, target, new)?;
+            Ok(Edit { document: insert(tree, parent, place, source), created: true })
+        }
+    }
+}
+
+/// Reads the body as one element in the scope of its parent.
+fn read<'t>(body: &'t [u8], parent: Node<'t>, limits: &Limits) -> Result<Tree<'t>, Refusal> {
+    let fragment = Tree::fragment(body, parent.element(), limits).map_err(|error| match error.kind {
+        _ if error.is_limit() => Refusal::TooLarge(error),
+        ErrorKind::NotUtf8 => Conflict::NotUtf8(Some(error.to_string().into())).into(),
+        _ => Conflict::NotXmlFragment(Some(error.to_string().into())).into(),
+    })?;
+    if fragment.document().children().count() != 1 {
+        return Err(
+            Conflict::NotXmlFragment(Some("expected one element and nothing beside it".into())).into()
+        );
+    }
+    Ok(fragment)
+}
+
+/// Where an element is inserted among the children of its parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place<'t> {
+    Before(Element<'t>),
+    After(Element<'t>),
+    /// After all that the parent holds, comments and whitespace too.
+    Last,
+}
+
+/// The three ways of RFC 4825 §8.2.3. Nothing matches the target now.
+fn place<'t>(parent: Element<'t>, target: &Step, new: Element<'_>) -> Result<Place<'t>, Conflict> {
+    let cannot = || Conflict::CannotInsert(Some("there are too few elements before that position".into()));
+    let Some(position) = target.position else {
+        // Unconstrained: behind the last of its name, and with as much as possible behind it; the first one last of all.
+        let last = parent.elements().filter(|sibling| sibling.name() == new.name()).last();
+        return Ok(last.map_or(Place::Last, Place::After));
+    };
+    let mut named = parent.elements().filter(|&sibling| target.is_named(sibling));
+    match position.checked_sub(1).ok_or_else(cannot)? {
+        0 => Ok(named.next().map_or(Place::Last, Place::Before)),
+        before => named.nth(before - 1).map(Place::After).ok_or_else(cannot),
+    }
+}
+
+fn insert(tree: &Tree<'_>, parent: Element<'_>, place: Place<'_>, source: &[u8]) -> Vec<u8> {
+    let at = match place {
+        Place::Before(sibling) => sibling.node().span().start,
+        Place::After(sibling) => sibling.node().span().end,
+        Place::Last if parent.is_empty_tag() => {
+            // `<a/>` becomes `<a>…</a>`.
+            let end = parent.tag().end;
+            let name = parent.name().written();
+            return splice(tree, Span { start: end - 2, end }, &[b">", source, b"</", name.as_bytes(), b">"]);
+        }
+        Place::Last => parent.content().end,
+    };
+    splice(tree, Span { start: at, end: at }, &[source])
+}

@@ -25,6 +25,7 @@ mod namespaces;
 mod node;
 mod prolog;
 mod scanner;
+pub mod schema;
 mod span;
 mod stack;
 mod start_tag;

@@ -34,6 +34,11 @@ impl<T: Copy + Default, const N: usize> Stack<T, N> {
     }
 
     #[inline]
+    pub(crate) fn last_mut(&mut self) -> Option<&mut T> {
+        self.as_mut_slice().last_mut()
+    }
+
+    #[inline]
     pub(crate) fn push(&mut self, item: T) {
         if self.spilled.is_empty() && self.len < N {
             self.inline[self.len] = item;

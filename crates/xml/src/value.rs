@@ -61,6 +61,12 @@ impl<'a> Value<'a> {
         if self.plain { Cow::Borrowed(self.raw) } else { self.characters().collect::<String>().into() }
     }
 
+    /// Gives what is meant to a function; allocates only if not plain.
+    #[inline]
+    pub(crate) fn with_text<R>(&self, read: impl FnOnce(&str) -> R) -> R {
+        if self.plain { read(self.raw) } else { read(&self.text()) }
+    }
+
     /// What is meant, character by character, without an allocation.
     pub fn characters(&self) -> Characters<'a> {
         Characters { rest: self.raw, place: self.place }

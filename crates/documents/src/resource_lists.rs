@@ -21,12 +21,15 @@
 //! ```
 
 mod flat;
+mod grammar;
 mod lists;
 pub(crate) mod reading;
 mod select;
 pub(crate) mod writing;
 
 pub use flat::{Flat, Limits, NoReferences, Problem, Reference, References, Resolved, flatten};
+pub(crate) use grammar::{DISPLAY_NAME_TYPE, ENTRY_TYPE, EXTERNAL_TYPE, LIST_TYPE, VOCABULARY};
+pub use grammar::{GRAMMAR, check};
 pub use lists::{Entry, EntryRef, External, List, Member, Name, ResourceLists};
 pub use select::Node;
 

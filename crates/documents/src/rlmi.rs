@@ -3,12 +3,14 @@
 //! [`List`] is a document as read. [`Writer`] prints one piece by piece, so that a server need not build it first.
 //! [`Table`] is what a subscriber holds: RFC 4662 §5.6 applies documents to it.
 
+mod grammar;
 mod list;
 mod reading;
 mod table;
 mod writing;
 
 pub use crate::resource_lists::Name;
+pub use grammar::{GRAMMAR, check};
 pub use list::{Instance, List, Resource, State};
 pub use table::{Applied, Body, Held, Row, Table};
 pub use writing::Writer;

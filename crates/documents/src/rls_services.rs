@@ -13,6 +13,8 @@
 //! # Ok::<(), documents::DocumentError>(())
 //! ```
 
+mod grammar;
+
 use std::sync::Arc;
 
 use xml::{Limits, Scanner, Start, Token, push_text};
@@ -21,6 +23,8 @@ use crate::error::{DocumentError, Rule};
 use crate::resource_lists::reading::{is_space, list, text, uri};
 use crate::resource_lists::writing::attribute;
 use crate::resource_lists::{self, List};
+
+pub use grammar::{GRAMMAR, check};
 
 /// The media type of services documents, RFC 4826 §4.4.2.
 pub const MEDIA_TYPE: &str = "application/rls-services+xml";

@@ -21,6 +21,7 @@
 
 mod attributes;
 mod cursor;
+mod grammar;
 mod names;
 mod permissions;
 mod reading;
@@ -28,6 +29,8 @@ mod ruleset;
 mod transformations;
 
 pub use attributes::{Attribute, AttributeSet, Governed, UserInput};
+pub use grammar::{GRAMMAR, check};
+pub(crate) use grammar::{RULESET, VOCABULARY};
 pub use names::{COMMON_POLICY, OMA_COMMON_POLICY, OMA_PRES_RULES, OMA_PUB_RULES, PRES_RULES};
 pub use permissions::{Permissions, Selection, Selector};
 pub use ruleset::{Condition, Except, Identity, Many, Period, Rule, Ruleset, SubHandling};

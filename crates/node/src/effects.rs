@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use sip_stack::Flow;
-use sip_stack::subscriptions::Content;
 
 use crate::record::RowChange;
 
@@ -23,7 +22,7 @@ pub struct Effects {
 struct Send {
     flow: Flow,
     head: Range<usize>,
-    content: Option<Arc<Content>>,
+    body: Option<Arc<[u8]>>,
 }
 
 /// One message to put on a flow: its head, and a body that is shared with other messages (or empty).
@@ -38,11 +37,11 @@ pub struct Outgoing<'a> {
 }
 
 impl Effects {
-    /// Prints a message for `flow` into the batch; the body of `content` follows what `print` wrote.
-    pub fn send(&mut self, flow: Flow, content: Option<Arc<Content>>, print: impl FnOnce(&mut Vec<u8>)) {
+    /// Prints a message for `flow` into the batch; `body` follows what `print` wrote.
+    pub fn send(&mut self, flow: Flow, body: Option<Arc<[u8]>>, print: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         print(&mut self.bytes);
-        self.sends.push(Send { flow, head: start..self.bytes.len(), content });
+        self.sends.push(Send { flow, head: start..self.bytes.len(), body });
     }
 
     /// Adds a change for the store.
@@ -55,7 +54,7 @@ impl Effects {
         self.sends.iter().map(|send| Outgoing {
             flow: send.flow,
             head: &self.bytes[send.head.clone()],
-            body: send.content.as_ref().map_or(&[], |content| &content.body),
+            body: send.body.as_deref().unwrap_or_default(),
         })
     }
 

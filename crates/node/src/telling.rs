@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
-use sip_stack::subscriptions::Notify;
+use presence::Notify;
+use sip::Name;
 use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
 
 use crate::door::Branch;
@@ -77,11 +78,13 @@ pub(crate) fn print(
 ) {
     let local = usize::from(flow.local.0);
     let (Some(via), Some(contact)) = (vias.get(local), contacts.get(local)) else { return };
-    out.send(flow, notify.content.map(Arc::clone), |bytes| {
+    let body = notify.view.map(|view| Arc::clone(view.body()));
+    let length = body.as_ref().map_or(0, |body| body.len());
+    out.send(flow, body, |bytes| {
         let mut request = notify.subscription.print(bytes, notify.sent, via, branch.text().as_str(), contact);
-        if let Some(content) = notify.content {
-            request.lines(&content.fields);
+        if length > 0 {
+            request.field(Name::ContentType, presence::refusal::PIDF);
         }
-        request.finish_for(notify.content.map_or(0, |content| content.body.len()));
+        request.finish_for(length);
     });
 }

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use documents::pidf::Presence;
 use sip::Aor;
-use sip_stack::subscriptions::Content;
 
 pub use authorization::{Authorization, Judge, RuleClass, Unreadable};
 pub use decision::{Decision, Defaults};
@@ -42,22 +41,21 @@ impl<'a> Rules<'a> {
         Self { policy, presentity }
     }
 
-    /// Whether a watcher known by `identity`, an address-of-record, may watch.
-    pub fn handling(&self, identity: &str) -> Handling {
-        let presentity = self.presentity.as_str();
+    /// Whether a watcher known by `identity` may watch.
+    pub fn handling(&self, identity: &Aor) -> Handling {
         let allowed = match self.policy.watch {
             Watch::Everyone => true,
-            Watch::OwnDomain => identity == presentity || same_domain(identity, self.presentity),
-            Watch::Oneself => identity == presentity,
+            Watch::OwnDomain => identity == self.presentity || same_domain(identity, self.presentity),
+            Watch::Oneself => identity == self.presentity,
         };
         if allowed { Handling::Allow } else { Handling::Block }
     }
 
     /// What the watcher may see of the composed document; `None` if it may see nothing at all.
-    pub fn view(&self, composed: &Composed, identity: &str) -> Option<View> {
+    pub fn view(&self, composed: &Composed, identity: &Aor) -> Option<View> {
         match self.handling(identity) {
             Handling::Allow => {
-                Some(View { content: Arc::clone(&composed.content), fingerprint: composed.fingerprint })
+                Some(View { body: Arc::clone(&composed.body), fingerprint: composed.fingerprint })
             }
             Handling::Block => None,
         }
@@ -72,40 +70,35 @@ impl<'a> Rules<'a> {
     }
 }
 
-fn same_domain(identity: &str, presentity: &Aor) -> bool {
-    let domain = identity.split_once('@').map(|(_, domain)| domain);
-    domain.is_some() && domain == presentity.domain()
+fn same_domain(one: &Aor, other: &Aor) -> bool {
+    one.domain().is_some() && one.domain() == other.domain()
 }
-
-/// What a presence document needs besides itself.
-const PIDF_FIELDS: &str = "Content-Type: application/pidf+xml\r\n";
 
 /// The composed document of a presentity, printed once per change.
 #[derive(Clone, Debug)]
 pub struct Composed {
-    content: Arc<Content>,
+    body: Arc<[u8]>,
     fingerprint: u64,
 }
 
 impl Composed {
     /// Keeps a document for its views.
     pub fn new(document: &Presence) -> Self {
-        let content = Content { fields: PIDF_FIELDS.into(), body: Arc::clone(document.bytes()) };
-        Self { content: Arc::new(content), fingerprint: document.fingerprint() }
+        Self { body: Arc::clone(document.bytes()), fingerprint: document.fingerprint() }
     }
 }
 
 /// What one watcher may see. Only [`Rules::view`] makes one.
 #[derive(Clone, Debug)]
 pub struct View {
-    content: Arc<Content>,
+    body: Arc<[u8]>,
     fingerprint: u64,
 }
 
 impl View {
     /// The document as it goes out: `application/pidf+xml`.
-    pub fn content(&self) -> &Arc<Content> {
-        &self.content
+    pub fn body(&self) -> &Arc<[u8]> {
+        &self.body
     }
 
     /// Equal for equal documents, in this process and the next.

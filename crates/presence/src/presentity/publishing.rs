@@ -4,13 +4,12 @@ use core::time::Duration;
 
 use documents::pidf::Presence;
 use sip::Aor;
+use sip_stack::Timestamp;
 use sip_stack::compositor::{self, EntityTag, Operation, Publication};
-use sip_stack::subscriptions::{Owed, UNSETTLED};
-use sip_stack::{Numbers, Timestamp};
 
-use super::{Presentity, Terms};
+use super::{Numbers, Owed, Presentity, Terms, UNSETTLED, rounded_up};
 use crate::composition::compose;
-use crate::outbox::Outbox;
+use crate::outbox::{Item, Outbox};
 use crate::refusal::Refusal;
 use crate::rules::{Composed, Rules};
 
@@ -83,7 +82,7 @@ impl Presentity {
                 self.changed(now, out);
             }
             (Operation::Initial, _, Some(document)) => {
-                let id = numbers.row().get();
+                let id = numbers.row();
                 let armed_at = Timestamp::NEVER;
                 self.publications.push(Publication {
                     id,
@@ -110,8 +109,8 @@ impl Presentity {
     pub(super) fn keep_publication(&mut self, index: usize, out: &mut Outbox) {
         let publication = &mut self.publications[index];
         if publication.expires_at < publication.armed_at {
-            publication.armed_at = publication.expires_at.next_quarter();
-            out.deadlines.push((publication.armed_at, publication.id));
+            publication.armed_at = rounded_up(publication.expires_at);
+            out.deadlines.push((publication.armed_at, Item::Publication(publication.id)));
         }
         self.keep_row(index, out);
     }
@@ -119,16 +118,18 @@ impl Presentity {
     /// Takes a publication away; its row says so for a while, see [`UNSETTLED`].
     pub(super) fn withdraw(&mut self, now: Timestamp, index: usize, out: &mut Outbox) {
         let publication = self.publications.remove(index);
-        let until = (now + UNSETTLED).next_quarter();
+        let until = rounded_up(now + UNSETTLED);
         self.keep_mark(publication.id, now, until, out);
         self.removed.push((publication.id, until));
-        out.deadlines.push((until, publication.id));
+        out.deadlines.push((until, Item::Publication(publication.id)));
     }
 
     /// The composed document is made anew, and whoever watches is owed a word if its view is another now.
     pub(super) fn changed(&mut self, now: Timestamp, out: &mut Outbox) {
         self.composed = Composed::new(&compose(&self.aor, &self.publications));
         self.changed_at = now;
-        self.watchers.owe_all(Owed::Change, &mut out.watchers);
+        for index in 0..self.watchers.len() {
+            self.owe(index, Owed::Change, out);
+        }
     }
 }

@@ -58,8 +58,8 @@ impl Table {
     /// Applies a document; `body` gives the parts of the multipart whose root it is.
     ///
     /// Full state replaces the table, even if it skips versions. Partial state changes the rows that it names; if it
-    /// skips versions, or is the first that comes, a refresh is asked for. An instance that the document names without
-    /// a body keeps the one it has, unless it is terminated.
+    /// skips versions, or is the first that comes, a refresh is asked for. An active instance that comes without a body,
+    /// as it must not, keeps the one it has.
     pub fn apply(&mut self, list: List, mut body: impl FnMut(&str) -> Option<Body>) -> Applied {
         if self.version.is_some_and(|version| list.version <= version) {
             return Applied { stale: true, ..Applied::default() };
@@ -115,8 +115,8 @@ fn held(
 ) -> (Arc<str>, Held) {
     let came = instance.cid.as_deref().and_then(body);
     let body = match instance.state {
-        State::Terminated => came,
-        State::Active | State::Pending => came.or_else(|| old?.instances.get(&instance.id)?.body.clone()),
+        State::Pending | State::Terminated => came,
+        State::Active => came.or_else(|| old?.instances.get(&instance.id)?.body.clone()),
     };
     (instance.id, Held { state: instance.state, reason: instance.reason, body })
 }

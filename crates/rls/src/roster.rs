@@ -1,0 +1,104 @@
+//! What a list subscription tells of: the resources of a list, and the latest state of each.
+
+mod building;
+mod changing;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use documents::resource_lists::Name;
+
+pub use building::{Built, Heading, Told};
+
+/// The latest state of a virtual subscription, RFC 4662 §4.5. What is active has a state to show, and only that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Accepted and authorized; this is what the notifier tells.
+    Active(Body),
+    /// Accepted; nobody has said yet whether it may be.
+    Pending,
+    /// Over, for this reason of RFC 6665 §4.1.3.
+    Terminated(Cow<'static, str>),
+}
+
+/// The state of a resource as its notifier told it. Lists that see the same share the octets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// The media type, as in a Content-Type field.
+    pub media_type: Cow<'static, str>,
+    /// The document.
+    pub bytes: Arc<[u8]>,
+}
+
+/// A resource of the list.
+#[derive(Clone, Debug)]
+struct Resource {
+    /// Names it for as long as it is in the list; higher than those of all that came before it.
+    serial: u32,
+    uri: Arc<str>,
+    name: Option<Name>,
+    /// None while nothing is known.
+    shown: Option<Shown>,
+    /// The number of the change that made it as it is.
+    changed: u64,
+}
+
+/// A resource that is in the list no more, until everybody has been told.
+#[derive(Clone, Debug)]
+struct Gone {
+    uri: Arc<str>,
+    name: Option<Name>,
+    changed: u64,
+}
+
+/// The resources of one list in the order in which they came into it, with the latest state of each.
+///
+/// Every change has a number, one higher than the last. So a subscription need only remember up to which number it was
+/// told, however many subscriptions there are, and what it is owed follows from the state of now.
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    resources: Vec<Resource>,
+    gone: Vec<Gone>,
+    changes: u64,
+    serial: u32,
+}
+
+impl Roster {
+    /// How many resources there are.
+    pub fn len(&self) -> usize {
+        self.resources.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
+
+    /// The resources by serial number and URI, in order.
+    pub fn resources(&self) -> impl ExactSizeIterator<Item = (u32, &Arc<str>)> {
+        self.resources.iter().map(|resource| (resource.serial, &resource.uri))
+    }
+
+    /// The URI of a resource.
+    pub fn uri(&self, serial: u32) -> Option<&Arc<str>> {
+        self.resource(serial).map(|resource| &resource.uri)
+    }
+
+    /// What is known of a resource.
+    pub fn shown(&self, serial: u32) -> Option<&Shown> {
+        self.resource(serial)?.shown.as_ref()
+    }
+
+    /// The number of the last change.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    fn resource(&self, serial: u32) -> Option<&Resource> {
+        self.place(serial).map(|place| &self.resources[place])
+    }
+
+    fn place(&self, serial: u32) -> Option<usize> {
+        self.resources.binary_search_by_key(&serial, |resource| resource.serial).ok()
+    }
+}

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use presence::Item;
 use sip_stack::Timestamp;
+
+use crate::owners::Watching;
 
 /// Wake-ups of a shard, in bundles of the same instant. Owners ask at whole quarters of a second, so there are few
 /// bundles however many wake-ups: asking and waking cost the same for ten and for ten million.
@@ -12,13 +13,18 @@ pub(crate) struct Deadlines {
     bundles: BTreeMap<Timestamp, Vec<Wake>>,
 }
 
-/// One wake-up: of which presentity, and for what. A stale one is harmless: the owner looks at its own deadline.
+/// One wake-up. A stale one is harmless: the owner looks at its own deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Wake {
-    /// Place of the presentity in its shard.
-    pub(crate) presentity: u32,
-    /// What the wake-up is for.
-    pub(crate) item: Item,
+pub(crate) enum Wake {
+    /// A subscription runs out, or a NOTIFY may leave again.
+    Subscription(Watching),
+    /// A publication runs out, or what is left of it is swept away.
+    Publication {
+        /// Place of the presentity.
+        presentity: u32,
+        /// The publication's row.
+        row: u64,
+    },
 }
 
 impl Deadlines {

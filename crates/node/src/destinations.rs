@@ -3,17 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 
 use foldhash::quality::FixedState;
-use presence::WatcherId;
 use sip_stack::Flow;
 
-/// A watcher of the shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Watching {
-    /// Place of the presentity in its shard.
-    pub(crate) presentity: u32,
-    /// The watcher.
-    pub(crate) watcher: WatcherId,
-}
+use crate::owners::Watching;
 
 /// A watcher whose turn has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

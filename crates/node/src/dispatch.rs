@@ -1,22 +1,44 @@
 //! Which request goes to which role: every pair of method and event package that we answer stands here.
 
-use presence::{Publish, Refresh, Refusal, Subscribe};
-use sip::{Aor, CSeq, EventHeader, Message, Method, Name, Uri, Via, Writer};
+use ::presence::Refusal;
+use sip::{Aor, EventHeader, Message, Method, Name, Uri, Via, Writer};
 use sip_stack::Timestamp;
 use sip_stack::auth::Caller;
-use sip_stack::compositor::{EntityTag, Operation};
-use sip_stack::dialog::{Dialog, LocalTag};
+use sip_stack::subscriptions;
 
-use crate::door::to_tag;
 use crate::effects::Effects;
-use crate::record::Partition;
-use crate::shard::{Asked, Shard, Storage};
+use crate::owners::Role;
+use crate::shard::{Asked, Shard};
+
+mod presence;
+mod subscribing;
 
 /// The methods that this node answers.
 const ALLOW: &str = "OPTIONS, PUBLISH, SUBSCRIBE";
+
+/// An event package that this node serves.
+struct Package {
+    name: &'static str,
+    /// Who answers a SUBSCRIBE.
+    subscribe: Role,
+    /// Who answers a PUBLISH, if anybody does.
+    publish: Option<Role>,
+    /// What a NOTIFY may hold: a SUBSCRIBE accepts it by saying nothing, or by name.
+    body: &'static str,
+}
+
 /// The event packages that this node serves.
-const ALLOW_EVENTS: &str = "presence";
-const PRESENCE: &str = "presence";
+const PACKAGES: [Package; 1] = [Package {
+    name: "presence",
+    subscribe: Role::Presence,
+    publish: Some(Role::Presence),
+    body: ::presence::refusal::PIDF, // RFC 3856 §6.5
+}];
+
+/// The names of the packages, as an Allow-Events field tells them.
+fn allow_events() -> String {
+    PACKAGES.map(|package| package.name).join(", ")
+}
 
 /// Why the node itself does not take a request, before any role sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +59,14 @@ enum Refused {
     Field(&'static str),
     /// A body where none is understood.
     Body,
+    /// The subscriber reads nothing that the package says.
+    NotAcceptable,
     /// A limit of the shard is reached.
     Full,
     /// Rows do not reach the disk.
     Storage,
+    /// What holds for every SUBSCRIBE.
+    Subscription(subscriptions::Refusal),
     /// The Presence Server's own reasons.
     Presence(Refusal),
 }
@@ -48,6 +74,12 @@ enum Refused {
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         Self::Presence(refusal)
+    }
+}
+
+impl From<subscriptions::Refusal> for Refused {
+    fn from(refusal: subscriptions::Refusal) -> Self {
+        Self::Subscription(refusal)
     }
 }
 
@@ -62,16 +94,22 @@ impl Refused {
             Self::Extension(_) => 420,  // RFC 3261 §8.2.2.3
             Self::Event => 489,         // RFC 3903 §6 step 2, RFC 6665 §4.2.1.1
             Self::Field(_) => 400,
-            Self::Body => 415, // RFC 3261 §8.2.3
+            Self::Body => 415,          // RFC 3261 §8.2.3
+            Self::NotAcceptable => 406, // RFC 3261 §21.4.7
             Self::Full => 503,
             Self::Storage => 500,
+            Self::Subscription(refusal) => refusal.status(),
             Self::Presence(refusal) => refusal.status(),
         }
     }
 
     /// A reason phrase other than the status's own, or nothing.
     fn phrase(&self) -> &'static str {
-        if let Self::Presence(refusal) = self { refusal.phrase() } else { "" }
+        match self {
+            Self::Subscription(refusal) => refusal.phrase(),
+            Self::Presence(refusal) => refusal.phrase(),
+            _ => "",
+        }
     }
 
     fn print(&self, response: &mut Writer<'_>) {
@@ -83,16 +121,17 @@ impl Refused {
                 response.field(Name::Unsupported, tags);
             }
             Self::Event => {
-                response.field(Name::AllowEvents, ALLOW_EVENTS);
+                response.field(Name::AllowEvents, &allow_events());
             }
             Self::Body => {
                 response.field(Name::Accept, ""); // none at all, RFC 3261 §20.1
             }
             Self::Full | Self::Storage => {
-                response.number(Name::RetryAfter, presence::refusal::RETRY_AFTER.as_secs());
+                response.number(Name::RetryAfter, subscriptions::RETRY_AFTER.as_secs());
             }
+            Self::Subscription(refusal) => refusal.print(response),
             Self::Presence(refusal) => refusal.print(response),
-            Self::NoTransaction | Self::Scheme | Self::NotOurs | Self::Field(_) => {}
+            Self::NoTransaction | Self::Scheme | Self::NotOurs | Self::NotAcceptable | Self::Field(_) => {}
         }
     }
 }
@@ -172,9 +211,9 @@ impl Shard {
         self.answer(now, asked, out, |bytes| {
             let mut response = sip::respond(bytes, asked.request, 200, Some(asked.flow.remote), Some(&tag));
             response.field(Name::Allow, ALLOW);
-            response.field(Name::AllowEvents, ALLOW_EVENTS);
-            response.field(Name::Accept, presence::refusal::PIDF);
-            response.field(Name::AcceptEncoding, presence::refusal::CODINGS);
+            response.field(Name::AllowEvents, &allow_events());
+            response.field(Name::Accept, ::presence::refusal::PIDF);
+            response.field(Name::AcceptEncoding, ::presence::refusal::CODINGS);
             response.field(Name::AcceptLanguage, "*"); // notes are carried in any
             response.field(Name::Supported, ""); // no extensions, RFC 3261 §20.37
             response.finish(&[]);
@@ -193,156 +232,6 @@ impl Shard {
             sip::respond(bytes, asked.request, 200, Some(asked.flow.remote), Some(&tag)).finish(&[]);
         });
         Ok(())
-    }
-
-    fn publish(
-        &mut self,
-        now: Timestamp,
-        asked: &Asked<'_>,
-        caller: &Caller,
-        out: &mut Effects,
-    ) -> Result<(), Refused> {
-        let request = asked.request;
-        let aor = self.our_aor(request)?;
-        event(request)?;
-        let if_match = if_match(request)?;
-        let expires = expires(request)?;
-        if self.storage == Storage::Failing {
-            return Err(Refused::Storage);
-        }
-        if !self.has_room(&aor) {
-            return Err(Refused::Full);
-        }
-        let max = self.settings.limits.document;
-        let document = presence::body::document(request, max);
-        let place = self.presentity_for(&aor);
-        let published = self.with(place, out, |presentity, terms, numbers, outbox| {
-            let publish = Publish { identities: caller.identities(), if_match, expires, document };
-            presentity.publish(now, terms, numbers, publish, outbox)
-        });
-        let published = published.expect("the place was made above")?;
-        match published.operation {
-            Operation::Initial => self.metrics.publish_initial += 1,
-            Operation::Refresh => self.metrics.publish_refresh += 1,
-            Operation::Modify => self.metrics.publish_modify += 1,
-            Operation::Remove => self.metrics.publish_remove += 1,
-        }
-        let tag = asked.key.stateless_tag();
-        self.answer(now, asked, out, |bytes| {
-            let mut response = sip::respond(bytes, request, 200, Some(asked.flow.remote), Some(&tag));
-            response.number(Name::Expires, published.lifetime.as_secs());
-            response.display(Name::SipETag, published.entity_tag);
-            response.finish(&[]);
-        });
-        Ok(())
-    }
-
-    fn subscribe(
-        &mut self,
-        now: Timestamp,
-        asked: &Asked<'_>,
-        caller: &Caller,
-        out: &mut Effects,
-    ) -> Result<(), Refused> {
-        let wish = wish(asked.request);
-        match to_tag(asked.request) {
-            Some(tag) => self.resubscribe(now, asked, caller, (tag, wish), out),
-            None => self.initial(now, asked, caller, wish?, out),
-        }
-    }
-
-    fn initial(
-        &mut self,
-        now: Timestamp,
-        asked: &Asked<'_>,
-        caller: &Caller,
-        (event, expires): (&str, Option<u32>),
-        out: &mut Effects,
-    ) -> Result<(), Refused> {
-        let request = asked.request;
-        let aor = self.our_aor(request)?;
-        if self.storage == Storage::Failing && expires != Some(0) {
-            return Err(Refused::Storage);
-        }
-        if !self.has_room(&aor) || !self.has_room_for_dialog() {
-            return Err(Refused::Full);
-        }
-        let partition = Partition::of_hash(aor.stable_hash()).0;
-        let local_tag = LocalTag { partition, number: self.random.draw() };
-        let dialog = Dialog::accept(request, local_tag).map_err(Refusal::from)?;
-        let place = self.presentity_for(&aor);
-        let subscribe = Subscribe { identity: caller.aor(), dialog, flow: asked.back, event, expires };
-        let granted = self.with(place, out, |presentity, terms, numbers, outbox| {
-            presentity.subscribe(now, terms, numbers, subscribe, outbox)
-        });
-        let (lifetime, watcher) = granted.expect("the place was made above")?;
-        self.opened(local_tag.number, place, watcher);
-        if lifetime.is_zero() {
-            self.metrics.subscribe_fetch += 1;
-        } else {
-            self.metrics.subscribe_initial += 1;
-        }
-        self.subscribed(now, asked, lifetime.as_secs(), Some(&local_tag.to_string()), out);
-        Ok(())
-    }
-
-    fn resubscribe(
-        &mut self,
-        now: Timestamp,
-        asked: &Asked<'_>,
-        caller: &Caller,
-        (tag, wish): (&str, Result<(&str, Option<u32>), Refused>),
-        out: &mut Effects,
-    ) -> Result<(), Refused> {
-        let request = asked.request;
-        let watching = LocalTag::parse(tag).and_then(|tag| self.watching(tag.number));
-        let cseq =
-            request.get(Name::CSeq).and_then(|value| CSeq::parse(value).ok()).map_or(0, |cseq| cseq.number);
-        let (watching, (event, expires)) = match (watching, wish) {
-            (Some(watching), Ok(wish)) => (watching, wish),
-            (None, Ok(_)) => return Err(Refusal::NoSubscription.into()),
-            (None, Err(refused)) => return Err(refused),
-            (Some(watching), Err(refused)) => {
-                let heard = self.with(watching.presentity, out, |presentity, _, _, _| {
-                    presentity.hear(watching.watcher, caller.aor(), request, cseq)
-                });
-                let out_of_order = heard == Some(Err(Refusal::OutOfOrder));
-                return Err(if out_of_order { Refusal::OutOfOrder.into() } else { refused });
-            }
-        };
-        let refresh = Refresh { identity: caller.aor(), request, cseq, flow: asked.back, event, expires };
-        let granted = self.with(watching.presentity, out, |presentity, terms, _, outbox| {
-            presentity.refresh(now, terms, watching.watcher, refresh, outbox)
-        });
-        let lifetime = granted.ok_or(Refusal::NoSubscription)??;
-        if lifetime.is_zero() {
-            self.metrics.subscribe_end += 1;
-        } else {
-            self.metrics.subscribe_refresh += 1;
-        }
-        self.subscribed(now, asked, lifetime.as_secs(), None, out);
-        Ok(())
-    }
-
-    fn subscribed(
-        &mut self,
-        now: Timestamp,
-        asked: &Asked<'_>,
-        expires: u64,
-        tag: Option<&str>,
-        out: &mut Effects,
-    ) {
-        let contact = self.contact(asked.flow).to_owned();
-        let request = asked.request;
-        self.answer(now, asked, out, |bytes| {
-            let mut response = sip::respond(bytes, request, 200, Some(asked.flow.remote), tag);
-            for route in request.all(Name::RecordRoute) {
-                response.field(Name::RecordRoute, route); // RFC 3261 §12.1.1
-            }
-            response.field(Name::Contact, &contact);
-            response.number(Name::Expires, expires);
-            response.finish(&[]);
-        });
     }
 
     /// The presentity that the Request-URI names, if it is one of our domains.
@@ -365,53 +254,15 @@ fn check_extensions(request: &Message<'_>) -> Result<(), Refused> {
     if required.is_empty() { Ok(()) } else { Err(Refused::Extension(required.join(", "))) }
 }
 
-/// The value of the Event field, if it names a package that we serve.
-fn event<'a>(request: &Message<'a>) -> Result<&'a str, Refused> {
+/// The value of the Event field, and the package of ours that it names.
+fn event<'a>(request: &Message<'a>) -> Result<(&'a str, &'static Package), Refused> {
     let value = request.get(Name::Event).ok_or(Refused::Event)?;
     let event = EventHeader::parse(value).map_err(|_| Refused::Event)?;
-    if event.package.eq_ignore_ascii_case(PRESENCE) { Ok(value) } else { Err(Refused::Event) }
-}
-
-/// What a SUBSCRIBE asks for: Event and Expires.
-fn wish<'a>(request: &Message<'a>) -> Result<(&'a str, Option<u32>), Refused> {
-    let event = event(request)?;
-    if !request.body().is_empty() && !is_optional(request) {
-        return Err(Refused::Body);
-    }
-    if !accepts_pidf(request) {
-        return Err(Refusal::NotAcceptable.into());
-    }
-    Ok((event, expires(request)?))
-}
-
-/// Without an Accept field, PIDF is what the package takes for granted: RFC 3856 §6.5.
-fn accepts_pidf(request: &Message<'_>) -> bool {
-    request.get(Name::Accept).is_none() || sip::accepts(request.values(Name::Accept), presence::refusal::PIDF)
-}
-
-/// Whether the sender says that its body may be passed over, RFC 3261 §20.11.
-fn is_optional(request: &Message<'_>) -> bool {
-    let disposition = request.get(Name::ContentDisposition).unwrap_or_default();
-    let parameters = disposition.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
-    parameters.into_iter().any(|(name, value)| {
-        name.trim().eq_ignore_ascii_case("handling") && value.trim().eq_ignore_ascii_case("optional")
-    })
+    let package = PACKAGES.iter().find(|package| event.is(package.name)).ok_or(Refused::Event)?;
+    Ok((value, package))
 }
 
 fn expires(request: &Message<'_>) -> Result<Option<u32>, Refused> {
     let value = request.get(Name::Expires).map(sip::delta_seconds).transpose();
     value.map_err(|_| Refused::Field("Expires"))
-}
-
-/// The precondition of RFC 3903 §6 step 3: exactly one entity-tag. One that we never gave cannot match.
-fn if_match(request: &Message<'_>) -> Result<Option<Option<EntityTag>>, Refused> {
-    let mut tags = request.values(Name::SipIfMatch);
-    match (tags.next(), tags.next()) {
-        (None, _) if request.get(Name::SipIfMatch).is_some() => Err(Refused::Field("SIP-If-Match")),
-        (None, _) => Ok(None),
-        (Some(tag), None) if !tag.is_empty() && !tag.contains(char::is_whitespace) => {
-            Ok(Some(EntityTag::parse(tag)))
-        }
-        (Some(_), _) => Err(Refused::Field("SIP-If-Match")),
-    }
 }

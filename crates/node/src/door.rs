@@ -95,7 +95,7 @@ pub fn overloaded(bytes: &[u8], flow: Flow, settings: &Settings, out: &mut Effec
     if let Ok(message) = Message::parse(bytes, &settings.limits.sip)
         && message.method().is_some_and(|method| method != Method::Ack)
     {
-        answer(&message, flow, 503, Some(presence::refusal::RETRY_AFTER.as_secs()), out);
+        answer(&message, flow, 503, Some(sip_stack::subscriptions::RETRY_AFTER.as_secs()), out);
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use sip_stack::Flow;
+use sip_stack::subscriptions::Content;
 
 use crate::record::RowChange;
 
@@ -22,7 +23,7 @@ pub struct Effects {
 struct Send {
     flow: Flow,
     head: Range<usize>,
-    body: Option<Arc<[u8]>>,
+    content: Option<Arc<Content>>,
 }
 
 /// One message to put on a flow: its head, and a body that is shared with other messages (or empty).
@@ -37,11 +38,11 @@ pub struct Outgoing<'a> {
 }
 
 impl Effects {
-    /// Prints a message for `flow` into the batch; `body` follows what `print` wrote.
-    pub fn send(&mut self, flow: Flow, body: Option<Arc<[u8]>>, print: impl FnOnce(&mut Vec<u8>)) {
+    /// Prints a message for `flow` into the batch; the body of `content` follows what `print` wrote.
+    pub fn send(&mut self, flow: Flow, content: Option<Arc<Content>>, print: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         print(&mut self.bytes);
-        self.sends.push(Send { flow, head: start..self.bytes.len(), body });
+        self.sends.push(Send { flow, head: start..self.bytes.len(), content });
     }
 
     /// Adds a change for the store.
@@ -54,7 +55,7 @@ impl Effects {
         self.sends.iter().map(|send| Outgoing {
             flow: send.flow,
             head: &self.bytes[send.head.clone()],
-            body: send.body.as_deref().unwrap_or_default(),
+            body: send.content.as_ref().map_or(&[], |content| &content.body),
         })
     }
 

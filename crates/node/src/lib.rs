@@ -7,6 +7,7 @@ mod dispatch;
 pub mod door;
 pub mod effects;
 pub mod metrics;
+mod owners;
 pub mod record;
 pub mod settings;
 pub mod shard;

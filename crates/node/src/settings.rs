@@ -88,3 +88,18 @@ pub struct Settings {
     /// Bounds.
     pub limits: Limits,
 }
+
+impl Settings {
+    /// What holds for all presentities.
+    pub(crate) fn presence(&self) -> presence::Terms<'_> {
+        presence::Terms {
+            policy: &self.policy,
+            publications: self.publications,
+            subscriptions: self.subscriptions,
+            pace: self.pace,
+            publications_max: self.limits.publications,
+            subscriptions_max: self.limits.subscriptions,
+            unanswered_max: self.limits.unanswered,
+        }
+    }
+}

@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::quality::FixedState;
-use presence::Notify;
-use sip::Name;
+use sip_stack::subscriptions::Notify;
 use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
 
 use crate::door::Branch;
@@ -78,13 +77,11 @@ pub(crate) fn print(
 ) {
     let local = usize::from(flow.local.0);
     let (Some(via), Some(contact)) = (vias.get(local), contacts.get(local)) else { return };
-    let body = notify.view.map(|view| Arc::clone(view.body()));
-    let length = body.as_ref().map_or(0, |body| body.len());
-    out.send(flow, body, |bytes| {
+    out.send(flow, notify.content.map(Arc::clone), |bytes| {
         let mut request = notify.subscription.print(bytes, notify.sent, via, branch.text().as_str(), contact);
-        if length > 0 {
-            request.field(Name::ContentType, presence::refusal::PIDF);
+        if let Some(content) = notify.content {
+            request.lines(&content.fields);
         }
-        request.finish_for(length);
+        request.finish_for(notify.content.map_or(0, |content| content.body.len()));
     });
 }

@@ -9,8 +9,8 @@ pub mod presentity;
 pub mod refusal;
 pub mod rules;
 
-pub use outbox::{Counts, Item, Outbox, Stored, WatcherId};
+pub use outbox::{Counts, Outbox};
 pub use policy::{Policy, Publish as PublishPolicy, Watch};
-pub use presentity::{Notify, Numbers, Presentity, Publish, Published, Refresh, Subscribe, Terms};
+pub use presentity::{Presentity, Publish, Published, ROLE, Subscribe, Terms};
 pub use refusal::Refusal;
 pub use sip_stack::compositor::Lifetimes;

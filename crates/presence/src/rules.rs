@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use documents::pidf::Presence;
 use sip::Aor;
+use sip_stack::subscriptions::Content;
 
 pub use authorization::{Authorization, Judge, RuleClass, Unreadable};
 pub use decision::{Decision, Defaults};
@@ -41,21 +42,22 @@ impl<'a> Rules<'a> {
         Self { policy, presentity }
     }
 
-    /// Whether a watcher known by `identity` may watch.
-    pub fn handling(&self, identity: &Aor) -> Handling {
+    /// Whether a watcher known by `identity`, an address-of-record, may watch.
+    pub fn handling(&self, identity: &str) -> Handling {
+        let presentity = self.presentity.as_str();
         let allowed = match self.policy.watch {
             Watch::Everyone => true,
-            Watch::OwnDomain => identity == self.presentity || same_domain(identity, self.presentity),
-            Watch::Oneself => identity == self.presentity,
+            Watch::OwnDomain => identity == presentity || same_domain(identity, self.presentity),
+            Watch::Oneself => identity == presentity,
         };
         if allowed { Handling::Allow } else { Handling::Block }
     }
 
     /// What the watcher may see of the composed document; `None` if it may see nothing at all.
-    pub fn view(&self, composed: &Composed, identity: &Aor) -> Option<View> {
+    pub fn view(&self, composed: &Composed, identity: &str) -> Option<View> {
         match self.handling(identity) {
             Handling::Allow => {
-                Some(View { body: Arc::clone(&composed.body), fingerprint: composed.fingerprint })
+                Some(View { content: Arc::clone(&composed.content), fingerprint: composed.fingerprint })
             }
             Handling::Block => None,
         }
@@ -70,35 +72,40 @@ impl<'a> Rules<'a> {
     }
 }
 
-fn same_domain(one: &Aor, other: &Aor) -> bool {
-    one.domain().is_some() && one.domain() == other.domain()
+fn same_domain(identity: &str, presentity: &Aor) -> bool {
+    let domain = identity.split_once('@').map(|(_, domain)| domain);
+    domain.is_some() && domain == presentity.domain()
 }
+
+/// What a presence document needs besides itself.
+const PIDF_FIELDS: &str = "Content-Type: application/pidf+xml\r\n";
 
 /// The composed document of a presentity, printed once per change.
 #[derive(Clone, Debug)]
 pub struct Composed {
-    body: Arc<[u8]>,
+    content: Arc<Content>,
     fingerprint: u64,
 }
 
 impl Composed {
     /// Keeps a document for its views.
     pub fn new(document: &Presence) -> Self {
-        Self { body: Arc::clone(document.bytes()), fingerprint: document.fingerprint() }
+        let content = Content { fields: PIDF_FIELDS.into(), body: Arc::clone(document.bytes()) };
+        Self { content: Arc::new(content), fingerprint: document.fingerprint() }
     }
 }
 
 /// What one watcher may see. Only [`Rules::view`] makes one.
 #[derive(Clone, Debug)]
 pub struct View {
-    body: Arc<[u8]>,
+    content: Arc<Content>,
     fingerprint: u64,
 }
 
 impl View {
     /// The document as it goes out: `application/pidf+xml`.
-    pub fn body(&self) -> &Arc<[u8]> {
-        &self.body
+    pub fn content(&self) -> &Arc<Content> {
+        &self.content
     }
 
     /// Equal for equal documents, in this process and the next.

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use documents::pidf::Presence;
 use presence::{
-    Item, Lifetimes, Numbers, Outbox, Policy, Presentity, Publish, PublishPolicy, Published, Refresh,
-    Refusal, Stored, Subscribe, Terms, Watch, WatcherId,
+    Lifetimes, Outbox, Policy, Presentity, Publish, PublishPolicy, Published, ROLE, Refusal, Subscribe,
+    Terms, Watch,
 };
 use sip::{Aor, Limits, Message};
 use sip_stack::compositor::{self, EntityTag, Operation};
 use sip_stack::dialog::{Dialog, LocalTag};
 use sip_stack::notifier::{Outcome, Reason, State};
-use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
+use sip_stack::subscriptions::{self, Refresh, Stored, StoredSubscription, SubscriptionId};
+use sip_stack::{Connection, Flow, Local, Numbers, Protocol, Timestamp};
 
 const POLICY: Policy = Policy { watch: Watch::OwnDomain, publish: PublishPolicy::Oneself };
 
@@ -58,8 +59,15 @@ fn request(cseq: u32) -> String {
     )
 }
 
+/// What a wake-up is for.
+#[derive(Clone, Copy, Debug)]
+enum Item {
+    Publication(u64),
+    Watcher(SubscriptionId),
+}
+
 /// A NOTIFY: to whom, in which state, with which body.
-type Said = (WatcherId, State, Option<Arc<[u8]>>);
+type Said = (SubscriptionId, State, Option<Arc<[u8]>>);
 
 /// A presentity with its surroundings: rows are kept, wake-ups come when time passes, NOTIFYs are answered by hand.
 struct World {
@@ -68,7 +76,7 @@ struct World {
     out: Outbox,
     rows: std::collections::BTreeMap<(u8, u64), Box<[u8]>>,
     wakes: Vec<(Timestamp, Item)>,
-    owed: Vec<WatcherId>,
+    owed: Vec<SubscriptionId>,
     pace: Duration,
     tag: u64,
 }
@@ -88,20 +96,19 @@ impl World {
     }
 
     fn settle(&mut self) {
-        for stored in self.out.stored.drain(..) {
+        let publications = self.out.publications.drain(..).map(|stored| (1, stored));
+        for (kind, stored) in publications.chain(self.out.watchers.stored.drain(..).map(|stored| (2, stored)))
+        {
             match stored {
-                Stored::Publication(id, _, data) => drop(self.rows.insert((1, id), data)),
-                Stored::Subscription(id, _, data) => drop(self.rows.insert((2, id), data)),
-                Stored::NoPublication(id) => {
-                    assert!(self.rows.remove(&(1, id)).is_some(), "a row that was there")
-                }
-                Stored::NoSubscription(id) => {
-                    assert!(self.rows.remove(&(2, id)).is_some(), "a row that was there")
+                Stored::Put(id, _, data) => drop(self.rows.insert((kind, id), data)),
+                Stored::Delete(id) => {
+                    assert!(self.rows.remove(&(kind, id)).is_some(), "a row that was there")
                 }
             }
         }
-        self.wakes.append(&mut self.out.deadlines);
-        self.owed.append(&mut self.out.owed);
+        self.wakes.extend(self.out.deadlines.drain(..).map(|(at, row)| (at, Item::Publication(row))));
+        self.wakes.extend(self.out.watchers.deadlines.drain(..).map(|(at, id)| (at, Item::Watcher(id))));
+        self.owed.append(&mut self.out.watchers.owed);
     }
 
     fn publish(
@@ -120,14 +127,13 @@ impl World {
         answer
     }
 
-    fn subscribe(&mut self, now: Timestamp, identity: &str, expires: u32) -> Result<WatcherId, Refusal> {
+    fn subscribe(&mut self, now: Timestamp, identity: &str, expires: u32) -> Result<SubscriptionId, Refusal> {
         self.tag += 1;
         let text = request(1);
         let message = Message::parse(text.as_bytes(), &Limits::default()).unwrap();
         let dialog = Dialog::accept(&message, LocalTag { partition: 0, number: self.tag }).unwrap();
-        let identity = aor(identity);
         let subscribe = Subscribe {
-            identity: &identity,
+            identities: &[aor(identity)],
             dialog,
             flow: flow(),
             event: "presence",
@@ -142,7 +148,7 @@ impl World {
     fn refresh(
         &mut self,
         now: Timestamp,
-        id: WatcherId,
+        id: SubscriptionId,
         cseq: u32,
         expires: u32,
     ) -> Result<Duration, Refusal> {
@@ -167,26 +173,29 @@ impl World {
         let mut said = Vec::new();
         for id in std::mem::take(&mut self.owed) {
             if let Some(notify) = self.presentity.notify(now, &terms(self.pace), id, &mut self.out) {
-                said.push((id, notify.sent.state, notify.view.map(|view| Arc::clone(view.body()))));
+                said.push((id, notify.sent.state, notify.content.map(|content| Arc::clone(&content.body))));
             }
             self.settle();
         }
         said
     }
 
-    fn ended(&mut self, now: Timestamp, id: WatcherId, outcome: Outcome) {
+    fn ended(&mut self, now: Timestamp, id: SubscriptionId, outcome: Outcome) {
         self.presentity.ended(now, &terms(self.pace), id, outcome, &mut self.out);
         self.settle();
     }
 
-    fn ok(&mut self, now: Timestamp, id: WatcherId) {
+    fn ok(&mut self, now: Timestamp, id: SubscriptionId) {
         self.ended(now, id, Outcome::Answered { status: 200, retry_after: None });
     }
 
     fn pass(&mut self, now: Timestamp) {
         while let Some(place) = self.wakes.iter().position(|(when, _)| *when <= now) {
             let (when, item) = self.wakes.swap_remove(place);
-            self.presentity.due(now, when, item, &mut self.out);
+            match item {
+                Item::Publication(row) => self.presentity.due(now, when, row, &mut self.out),
+                Item::Watcher(id) => self.presentity.due_watcher(now, when, id, &mut self.out),
+            }
             self.settle();
         }
     }
@@ -197,12 +206,12 @@ impl World {
         for ((kind, id), row) in &self.rows {
             match kind {
                 1 => drop(next.presentity.restore_publication(*id, row).expect("a row of ours")),
-                _ => drop(
-                    next.presentity
-                        .restore_subscription(&mut next.numbers, *id, row)
-                        .expect("a row of ours")
-                        .1,
-                ),
+                _ => {
+                    let stored = StoredSubscription::read(row).expect("a row of ours");
+                    assert_eq!((stored.role, stored.owner), (Some(ROLE), "sip:alice@example.com"));
+                    let World { presentity, numbers, out, .. } = &mut next;
+                    presentity.restore_subscription(numbers, *id, stored, out).expect("a row of ours");
+                }
             }
         }
         next.rows.clone_from(&self.rows);
@@ -368,15 +377,28 @@ fn a_refresh_moves_the_deadline_without_a_new_one_each_time() {
 fn out_of_order_and_foreign_refreshes_are_refused() {
     let mut world = World::new();
     let bob = world.subscribe(at(0), "sip:bob@example.com", 600).unwrap();
-    assert_eq!(world.refresh(at(1), bob, 1, 600), Err(Refusal::OutOfOrder));
+    assert_eq!(
+        world.refresh(at(1), bob, 1, 600),
+        Err(Refusal::Subscription(subscriptions::Refusal::OutOfOrder))
+    );
     assert_eq!(
         world.refresh(at(1), bob, 2, 59),
-        Err(Refusal::IntervalTooBrief { min: Duration::from_secs(60) })
+        Err(Refusal::Subscription(subscriptions::Refusal::IntervalTooBrief { min: Duration::from_secs(60) }))
     );
-    assert_eq!(world.refresh(at(1), bob, 2, 600), Err(Refusal::OutOfOrder), "a refused number is used up");
-    assert_eq!(world.refresh(at(1), WatcherId { serial: 99, ..bob }, 3, 600), Err(Refusal::NoSubscription));
+    assert_eq!(
+        world.refresh(at(1), bob, 2, 600),
+        Err(Refusal::Subscription(subscriptions::Refusal::OutOfOrder)),
+        "a refused number is used up"
+    );
+    assert_eq!(
+        world.refresh(at(1), SubscriptionId { serial: 99, ..bob }, 3, 600),
+        Err(Refusal::Subscription(subscriptions::Refusal::NoSubscription))
+    );
     world.refresh(at(1), bob, 3, 0).unwrap();
-    assert_eq!(world.refresh(at(1), bob, 4, 600), Err(Refusal::NoSubscription));
+    assert_eq!(
+        world.refresh(at(1), bob, 4, 600),
+        Err(Refusal::Subscription(subscriptions::Refusal::NoSubscription))
+    );
 }
 
 #[test]
@@ -400,7 +422,10 @@ fn watchers_of_other_domains_are_blocked_and_too_many_put_off() {
     for _ in 0..3 {
         world.subscribe(at(0), "sip:bob@example.com", 600).unwrap();
     }
-    assert_eq!(world.subscribe(at(0), "sip:bob@example.com", 600), Err(Refusal::TooManySubscriptions));
+    assert_eq!(
+        world.subscribe(at(0), "sip:bob@example.com", 600),
+        Err(Refusal::Subscription(subscriptions::Refusal::TooMany))
+    );
     assert!(world.subscribe(at(0), "sip:bob@example.com", 0).is_ok(), "a fetch takes no place");
 }
 
@@ -408,14 +433,20 @@ fn watchers_of_other_domains_are_blocked_and_too_many_put_off() {
 fn fetches_are_bounded_by_themselves() {
     let mut world = World::new();
     let fetches: Vec<_> = (0..3).map(|_| world.subscribe(at(0), "sip:bob@example.com", 0).unwrap()).collect();
-    assert_eq!(world.subscribe(at(0), "sip:bob@example.com", 0), Err(Refusal::TooManySubscriptions));
+    assert_eq!(
+        world.subscribe(at(0), "sip:bob@example.com", 0),
+        Err(Refusal::Subscription(subscriptions::Refusal::TooMany))
+    );
     for _ in 0..3 {
         world.subscribe(at(0), "sip:bob@example.com", 600).unwrap();
     }
     world.turn(at(0));
     world.ended(at(32), fetches[0], Outcome::TimedOut);
     assert!(world.subscribe(at(32), "sip:bob@example.com", 0).is_ok());
-    assert_eq!(world.subscribe(at(32), "sip:bob@example.com", 600), Err(Refusal::TooManySubscriptions));
+    assert_eq!(
+        world.subscribe(at(32), "sip:bob@example.com", 600),
+        Err(Refusal::Subscription(subscriptions::Refusal::TooMany))
+    );
 }
 
 #[test]

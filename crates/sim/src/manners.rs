@@ -267,9 +267,10 @@ impl Manners {
             return Err(format!("CSeq names {method}"));
         }
         if dialog.open.as_ref().is_some_and(|(open, _)| *open == branch) {
-            // RFC 3261 §17.1.2.2: the same request. FIXME: a refresh while it is open changes its Request-URI, so that
-            // the start line is left out.
-            let same = |last: &Message| last.fields == notify.fields && last.body == notify.body;
+            // RFC 3261 §17.1.2.2: the same request, even if a refresh has moved the remote target meanwhile.
+            let same = |last: &Message| {
+                last.start == notify.start && last.fields == notify.fields && last.body == notify.body
+            };
             return match &dialog.last {
                 Some(last) if same(last) => Ok(Verdict { again: true }),
                 Some(last) => Err(format!("a retransmission with other words; first it was:\n{last}")),

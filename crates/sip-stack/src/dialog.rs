@@ -56,10 +56,12 @@ pub enum DialogDefect {
 /// All that stays the same from NOTIFY to NOTIFY is one piece of text; about 250 octets for an ordinary phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialog {
-    /// Remote target, Route fields, then From, To and Call-ID fields as they go out, one after another.
+    /// Remote target, Route fields, then From, To and Call-ID fields as they go out, one after another; at the end what
+    /// the dialog's owner keeps with it, so that all texts of a subscription are one allocation.
     text: Box<str>,
     target_end: u16,
     routes_end: u16,
+    identification_end: u16,
     /// Length of the From and To fields: the Call-ID field follows them.
     parties: u16,
     /// The last octets of the To field before its line end are the remote tag, if the peer gave one.
@@ -99,13 +101,14 @@ impl Dialog {
             text: Box::default(),
             target_end: 0,
             routes_end: 0,
+            identification_end: 0,
             parties,
             remote_tag: small(remote_tag.len())?,
             strict,
             local_tag,
             remote_cseq,
         };
-        dialog.put(contact(subscribe)?, &routes, &identification)?;
+        dialog.put(contact(subscribe)?, &routes, &identification, "")?;
         Ok(dialog)
     }
 
@@ -115,8 +118,10 @@ impl Dialog {
         if subscribe.get(Name::Contact).is_some() {
             let target = contact(subscribe)?;
             if target != self.remote_target() {
-                let (routes, identification) = (self.routes().to_owned(), self.identification().to_owned());
-                self.put(target, &routes, &identification)?;
+                let rest = self.text[usize::from(self.target_end)..].to_owned();
+                let (routes, rest) = rest.split_at(self.routes().len());
+                let (identification, kept) = rest.split_at(self.identification().len());
+                self.put(target, routes, identification, kept)?;
             }
         }
         self.remote_cseq = remote_cseq;
@@ -128,27 +133,51 @@ impl Dialog {
         self.remote_cseq = cseq;
     }
 
-    fn put(&mut self, target: &str, routes: &str, identification: &str) -> Result<(), DialogDefect> {
-        let text = [target, routes, identification].concat();
+    fn put(
+        &mut self,
+        target: &str,
+        routes: &str,
+        identification: &str,
+        kept: &str,
+    ) -> Result<(), DialogDefect> {
+        let text = [target, routes, identification, kept].concat();
         small(text.len())?;
         self.target_end = small(target.len())?;
         self.routes_end = small(target.len() + routes.len())?;
+        self.identification_end = small(target.len() + routes.len() + identification.len())?;
         self.text = text.into_boxed_str();
         Ok(())
     }
 
-    /// Prints Request-URI and Route fields by the route set: `line` gets the URI, then `out` the fields.
+    /// What the dialog's owner keeps with it.
+    pub fn kept(&self) -> &str {
+        &self.text[usize::from(self.identification_end)..]
+    }
+
+    /// Keeps these texts with the dialog, instead of what was kept.
+    pub fn keep(&mut self, texts: &[&str]) -> Result<(), DialogDefect> {
+        let own = &self.text[..usize::from(self.identification_end)];
+        let length = texts.iter().fold(own.len(), |length, text| length + text.len());
+        small(length)?;
+        let mut text = String::with_capacity(length);
+        text.push_str(own);
+        texts.iter().for_each(|more| text.push_str(more));
+        self.text = text.into_boxed_str();
+        Ok(())
+    }
+
+    /// Request-URI and Route fields of a request to `target`, by the route set.
     ///
     /// A strict first router is put into the Request-URI and the remote target last, RFC 3261 §12.2.1.1.
-    pub fn route<'a>(&'a self) -> (&'a str, Cow<'a, str>) {
+    pub fn route<'a>(&'a self, target: &'a str) -> (&'a str, Cow<'a, str>) {
         if !self.strict {
-            return (self.remote_target(), Cow::Borrowed(self.routes()));
+            return (target, Cow::Borrowed(self.routes()));
         }
         let (first, rest) = self.routes().split_once(LINE_END).expect("a strict route set has a first route");
         let first = first.strip_prefix("Route: ").expect("made by `route_set`");
         let address = NameAddr::parse(first).ok();
-        let uri = address.and_then(|address| request_uri(address.uri)).unwrap_or(self.remote_target());
-        (uri, Cow::Owned(format!("{rest}Route: <{}>\r\n", self.remote_target())))
+        let uri = address.and_then(|address| request_uri(address.uri)).unwrap_or(target);
+        (uri, Cow::Owned(format!("{rest}Route: <{target}>\r\n")))
     }
 
     /// Where the peer wants its NOTIFYs: the URI of its Contact.
@@ -162,7 +191,7 @@ impl Dialog {
 
     /// The From, To and Call-ID header fields of a NOTIFY, each with its line end.
     pub fn identification(&self) -> &str {
-        &self.text[usize::from(self.routes_end)..]
+        &self.text[usize::from(self.routes_end)..usize::from(self.identification_end)]
     }
 
     /// The Call-ID.
@@ -194,9 +223,9 @@ impl Dialog {
         request.get(Name::CallId) == Some(self.call_id()) && remote.unwrap_or_default() == self.remote_tag()
     }
 
-    /// Writes the dialog into a stored row.
+    /// Writes the dialog into a stored row, without what is kept with it.
     pub fn store(&self, out: &mut FieldWriter) {
-        out.bytes(self.text.as_bytes());
+        out.bytes(&self.text.as_bytes()[..usize::from(self.identification_end)]);
         for number in
             [self.target_end, self.routes_end, self.parties, self.remote_tag, u16::from(self.strict)]
         {
@@ -208,8 +237,10 @@ impl Dialog {
 
     /// Reads what [`Dialog::store`] wrote.
     pub fn restore(from: &mut FieldReader<'_>) -> Option<Self> {
+        let text: Box<str> = from.text()?.into();
         let dialog = Self {
-            text: from.text()?.into(),
+            identification_end: small(text.len()).ok()?,
+            text,
             target_end: from.small()?,
             routes_end: from.small()?,
             parties: from.small()?,
@@ -342,7 +373,7 @@ mod tests {
             "From: \"Alice\" <sip:alice@example.com>;tag=002a0000000000001234\r\n\
              To: Bob <sip:bob@example.com>;tag=b0b\r\nCall-ID: c1@host\r\n"
         );
-        assert_eq!(dialog.route(), ("sip:bob@192.0.2.1:5070", Cow::Borrowed("")));
+        assert_eq!(dialog.route(dialog.remote_target()), ("sip:bob@192.0.2.1:5070", Cow::Borrowed("")));
         assert_eq!((dialog.call_id(), dialog.remote_tag(), dialog.remote_cseq()), ("c1@host", "b0b", 7));
         assert_eq!(LocalTag::parse("002a0000000000001234"), Some(TAG));
     }
@@ -365,7 +396,7 @@ mod tests {
             "Record-Route: <sip:p2.example.com;lr>, <sip:p1.example.com;lr>\r\nContact: <sip:bob@h>\r\n",
         );
         let dialog = dialog.unwrap();
-        let (uri, routes) = dialog.route();
+        let (uri, routes) = dialog.route(dialog.remote_target());
         assert_eq!(uri, "sip:bob@h");
         assert_eq!(routes, "Route: <sip:p2.example.com;lr>\r\nRoute: <sip:p1.example.com;lr>\r\n");
     }
@@ -375,7 +406,7 @@ mod tests {
         let routes =
             "Record-Route: <sip:old.example.com>, <sip:p1.example.com;lr>\r\nContact: <sip:bob@h>\r\n";
         let dialog = accept(BOB, routes).unwrap();
-        let (uri, routes) = dialog.route();
+        let (uri, routes) = dialog.route(dialog.remote_target());
         assert_eq!(uri, "sip:old.example.com");
         assert_eq!(routes, "Route: <sip:p1.example.com;lr>\r\nRoute: <sip:bob@h>\r\n");
     }
@@ -388,11 +419,14 @@ mod tests {
             ("<sip:bo?b@h?subject=>", "sip:bo?b@h"),
         ] {
             let dialog = accept(BOB, &format!("Contact: {contact}\r\n")).unwrap();
-            assert_eq!(dialog.route(), (target, Cow::Borrowed("")), "{contact}");
+            assert_eq!(dialog.route(dialog.remote_target()), (target, Cow::Borrowed("")), "{contact}");
         }
         let strict =
             accept(BOB, "Record-Route: <sip:old.example.com?a=b>\r\nContact: <sip:bob@h?c=d>\r\n").unwrap();
-        assert_eq!(strict.route(), ("sip:old.example.com", "Route: <sip:bob@h>\r\n".into()));
+        assert_eq!(
+            strict.route(strict.remote_target()),
+            ("sip:old.example.com", "Route: <sip:bob@h>\r\n".into())
+        );
     }
 
     #[test]
@@ -405,7 +439,7 @@ mod tests {
         let refresh = Message::parse(text.as_bytes(), &Limits::default()).unwrap();
         dialog.refresh(&refresh).unwrap();
         assert_eq!(
-            dialog.route(),
+            dialog.route(dialog.remote_target()),
             ("sip:bob@192.0.2.77:5099;transport=tcp", "Route: <sip:p1.example.com;lr>\r\n".into())
         );
         assert_eq!((dialog.identification(), dialog.remote_cseq()), (before.as_str(), 8));

@@ -14,13 +14,16 @@ pub mod flow;
 pub mod keys;
 pub mod mac;
 pub mod notifier;
+pub mod numbers;
 pub mod publisher;
 #[cfg(test)]
 mod scene;
 pub mod server_transactions;
 pub mod subscriber;
+pub mod subscriptions;
 pub mod time;
 pub mod user_agent;
 
 pub use flow::{Connection, Flow, Local, Protocol};
+pub use numbers::Numbers;
 pub use time::Timestamp;

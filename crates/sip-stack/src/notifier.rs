@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use sip::{Decimal, EventHeader, Message, Name, RetryAfter, Writer};
+use sip::{Aor, Decimal, EventHeader, Message, Name, RetryAfter, Writer};
 
 use crate::bytes::{FieldReader, FieldWriter};
 use crate::dialog::{Dialog, DialogDefect};
@@ -98,7 +98,10 @@ const FAILURES_MAX: u8 = 3;
 
 /// CSeq numbers are set aside in blocks: the end of a block is stored before the block before it is used up,
 /// so that a restart can only jump forward.
-const CSEQ_BLOCK: u32 = 1024;
+const CSEQ_BLOCK: u16 = 1024;
+
+/// Between two identities; no URI holds it.
+const SEPARATOR: &str = " ";
 
 /// What one NOTIFY says besides its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,55 +115,104 @@ pub struct Sent {
 }
 
 /// A subscription at the notifier, RFC 6665 §4.2. The event package that owns it says what to send and when.
+///
+/// Small and in one piece, since there are millions of them: all its texts are one allocation, the dialog's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
-    /// The dialog.
-    pub dialog: Dialog,
+    /// The dialog. With it are kept the Event field's value, the identities of the subscriber, and the remote target of
+    /// the NOTIFY without an answer where it is no longer the dialog's.
+    dialog: Dialog,
     /// The way of the answer to the last SUBSCRIBE: NOTIFYs go it too. Without rport the source port of a request is
     /// no place where its sender listens, RFC 3581 §4, RFC 3261 §18.2.2.
-    pub flow: Flow,
-    /// The value of the Event field, with its `id` if there is one.
-    event: Box<str>,
-    state: State,
+    flow: Flow,
     expires_at: Timestamp,
     cseq: u32,
-    cseq_end: u32,
-    /// The NOTIFY without an answer, if there is one.
-    in_flight: Option<Sent>,
+    /// The `expires` of the NOTIFY without an answer.
+    told_expires: u32,
+    /// Numbers that are set aside and not used yet.
+    reserved: u16,
+    event_length: u16,
+    identities_length: u16,
+    state: State,
+    /// The state in the NOTIFY without an answer, if there is one; its number is `cseq`.
+    told_state: Option<State>,
     failures: u8,
     /// Whether the peer has ever answered: until then its address is only what it claims to be.
     verified: bool,
 }
 
 impl Subscription {
-    /// A new subscription, as its SUBSCRIBE asks.
-    pub fn accept(dialog: Dialog, flow: Flow, event: &str, state: State, expires_at: Timestamp) -> Self {
-        Self {
+    /// A new subscription, as its SUBSCRIBE asks. `event` is the Event field's value, with its `id` if there is one.
+    ///
+    /// Refuses texts that are too long to be kept.
+    pub fn accept(
+        mut dialog: Dialog,
+        flow: Flow,
+        event: &str,
+        identities: &[Aor],
+        state: State,
+        expires_at: Timestamp,
+    ) -> Result<Self, DialogDefect> {
+        let mut texts = vec![event];
+        for (index, identity) in identities.iter().enumerate() {
+            texts.extend((index > 0).then_some(SEPARATOR));
+            texts.push(identity.as_str());
+        }
+        let identities_length = texts[1..].iter().map(|text| text.len()).sum();
+        let length = |length: usize| u16::try_from(length).map_err(|_| DialogDefect::Identification);
+        let (event_length, identities_length) = (length(event.len())?, length(identities_length)?);
+        dialog.keep(&texts)?;
+        Ok(Self {
             dialog,
             flow,
-            event: event.into(),
-            state,
             expires_at,
             cseq: 0,
-            cseq_end: CSEQ_BLOCK,
-            in_flight: None,
+            told_expires: 0,
+            reserved: CSEQ_BLOCK,
+            event_length,
+            identities_length,
+            state,
+            told_state: None,
             failures: 0,
             verified: false,
-        }
+        })
     }
 
     /// A SUBSCRIBE inside the dialog: new lifetime, remote target and flow in one step, RFC 6665 §4.2.1.4.
+    ///
+    /// A NOTIFY that is under way still is what it was when it is repeated.
     pub fn refresh(
         &mut self,
         request: &Message<'_>,
         flow: Flow,
         expires_at: Timestamp,
     ) -> Result<(), DialogDefect> {
+        let told = self.told_state.is_some() && self.told_target().is_empty();
+        let told = told.then(|| self.dialog.remote_target().to_owned());
         self.dialog.refresh(request)?;
+        if let Some(told) = told.filter(|told| told != self.dialog.remote_target()) {
+            let (event, identities) = (self.event().to_owned(), self.identities_text().to_owned());
+            self.dialog.keep(&[&event, &identities, &told])?;
+        }
         self.flow = flow;
         self.expires_at = expires_at;
         self.failures = 0;
         Ok(())
+    }
+
+    /// The dialog.
+    pub fn dialog(&self) -> &Dialog {
+        &self.dialog
+    }
+
+    /// A request in the dialog uses up its CSeq, refused or not, RFC 3261 §12.2.2.
+    pub fn hear(&mut self, cseq: u32) {
+        self.dialog.hear(cseq);
+    }
+
+    /// The way that NOTIFYs go.
+    pub fn flow(&self) -> Flow {
+        self.flow
     }
 
     /// The state that the next NOTIFY tells.
@@ -182,45 +234,83 @@ impl Subscription {
 
     /// The Event field's value.
     pub fn event(&self) -> &str {
-        &self.event
+        &self.dialog.kept()[..usize::from(self.event_length)]
     }
 
-    /// Whether an Event field of the same package means this subscription: of its parameters only `id` counts,
+    fn identities_text(&self) -> &str {
+        let from = usize::from(self.event_length);
+        &self.dialog.kept()[from..from + usize::from(self.identities_length)]
+    }
+
+    /// The proven names of the subscriber, canonical; the one that it asserts first.
+    pub fn identities(&self) -> impl Iterator<Item = &str> {
+        self.identities_text().split(SEPARATOR)
+    }
+
+    /// The first of its names.
+    pub fn identity(&self) -> &str {
+        self.identities().next().unwrap_or_default()
+    }
+
+    /// The remote target of the NOTIFY without an answer, if it is no longer the dialog's; else empty.
+    fn told_target(&self) -> &str {
+        &self.dialog.kept()[usize::from(self.event_length) + usize::from(self.identities_length)..]
+    }
+
+    /// The remote target of the NOTIFY without an answer, else of the next one.
+    fn target(&self) -> &str {
+        match self.told_target() {
+            "" => self.dialog.remote_target(),
+            told => told,
+        }
+    }
+
+    /// Whether an Event field means this subscription: of its parameters only `id` counts,
     /// RFC 6665 §8.2.1.
     pub fn is_to(&self, event: &str) -> bool {
-        let id = |value| EventHeader::parse(value).ok().and_then(|event| event.id());
-        *self.event == *event || id(&self.event) == id(event)
+        if self.event() == event {
+            return true;
+        }
+        match (EventHeader::parse(self.event()), EventHeader::parse(event)) {
+            (Ok(own), Ok(other)) => own.is(other.package) && own.id() == other.id(),
+            _ => false,
+        }
     }
 
     /// The NOTIFY without an answer: while there is one, no other leaves.
     pub fn in_flight(&self) -> Option<Sent> {
-        self.in_flight
+        let state = self.told_state?;
+        Some(Sent { cseq: self.cseq, state, expires: self.told_expires })
     }
 
     /// Whether the subscription must be stored before the next NOTIFY, because its block of CSeq numbers runs low.
     pub fn reserve(&mut self) -> bool {
-        let low = self.cseq_end - self.cseq <= CSEQ_BLOCK / 2;
+        let low = self.reserved <= CSEQ_BLOCK / 2;
         if low {
-            self.cseq_end += CSEQ_BLOCK;
+            self.reserved += CSEQ_BLOCK;
         }
         low
     }
 
     /// A NOTIFY leaves now; its number is one more than that of the one before.
     pub fn send(&mut self, now: Timestamp) -> Sent {
-        debug_assert!(self.in_flight.is_none(), "one NOTIFY in flight per dialog");
+        debug_assert!(self.told_state.is_none(), "one NOTIFY in flight per dialog");
         self.cseq += 1;
+        self.reserved = self.reserved.saturating_sub(1);
         let remaining = self.expires_at.since(now).as_millis().div_ceil(1000);
         let expires = u32::try_from(remaining).unwrap_or(u32::MAX);
-        let sent = Sent { cseq: self.cseq, state: self.state, expires };
-        self.in_flight = Some(sent);
-        sent
+        (self.told_state, self.told_expires) = (Some(self.state), expires);
+        Sent { cseq: self.cseq, state: self.state, expires }
     }
 
     /// The NOTIFY has ended; what becomes of the subscription, RFC 6665 §4.2.2, RFC 5057 §5.1.
     pub fn ended(&mut self, now: Timestamp, outcome: Outcome, unanswered_max: u8) -> Verdict {
-        let Some(sent) = self.in_flight.take() else { return Verdict::Kept };
-        if matches!(sent.state, State::Terminated(_)) {
+        let Some(told) = self.told_state.take() else { return Verdict::Kept };
+        if !self.told_target().is_empty() {
+            let (event, identities) = (self.event().to_owned(), self.identities_text().to_owned());
+            self.dialog.keep(&[&event, &identities]).expect("shorter than it was");
+        }
+        if matches!(told, State::Terminated(_)) {
             return Verdict::Removed;
         }
         match outcome {
@@ -252,8 +342,8 @@ impl Subscription {
 
     /// About how many octets the head of a NOTIFY takes; never too few for an ordinary Via and Contact.
     pub fn head_size(&self) -> usize {
-        let (uri, routes) = self.dialog.route();
-        uri.len() + routes.len() + self.dialog.identification().len() + self.event.len() + 420
+        let (uri, routes) = self.dialog.route(self.target());
+        uri.len() + routes.len() + self.dialog.identification().len() + self.event().len() + 420
     }
 
     /// Prints the head of a NOTIFY up to Subscription-State; the package adds its fields and finishes.
@@ -267,7 +357,7 @@ impl Subscription {
         branch: &str,
         contact: &str,
     ) -> Writer<'b> {
-        let (uri, routes) = self.dialog.route();
+        let (uri, routes) = self.dialog.route(self.target());
         let expires = Decimal::of(u64::from(sent.expires));
         let mut notify = Writer::request(out, "NOTIFY", uri);
         notify.pieces(Name::Via, &[via, ";branch=", branch, ";rport"]);
@@ -276,7 +366,7 @@ impl Subscription {
         notify.lines(self.dialog.identification());
         notify.pieces(Name::CSeq, &[Decimal::of(u64::from(sent.cseq)).as_str(), " NOTIFY"]);
         notify.field(Name::Contact, contact);
-        notify.field(Name::Event, &self.event);
+        notify.field(Name::Event, self.event());
         let state = match sent.state {
             State::Active => ["active;expires=", expires.as_str()],
             State::Pending => ["pending;expires=", expires.as_str()],
@@ -289,49 +379,54 @@ impl Subscription {
     /// Jumps over the numbers that earlier lives may have used and that no row tells of, because it was lost with the
     /// last moments of a life: a block for each life since the dialog was made.
     pub fn skip(&mut self, lives: u32) {
-        const HIGHEST: u32 = (1 << 31) - 4 * CSEQ_BLOCK; // RFC 3261 §8.1.1.5: below 2**31
-        let cseq = self.cseq.saturating_add(lives.saturating_mul(CSEQ_BLOCK));
+        const HIGHEST: u32 = (1 << 31) - 4 * CSEQ_BLOCK as u32; // RFC 3261 §8.1.1.5: below 2**31
+        let cseq = self.cseq.saturating_add(lives.saturating_mul(u32::from(CSEQ_BLOCK)));
         self.cseq = cseq.min(HIGHEST.max(self.cseq));
-        self.cseq_end = self.cseq;
+        self.reserved = 0;
     }
 
     /// About how many octets [`Subscription::store`] writes, with a little room for what its owner adds.
     pub fn stored_size(&self) -> usize {
-        self.head_size()
+        self.head_size() + self.identities_text().len()
     }
 
     /// Writes the subscription into a stored row.
     pub fn store(&self, out: &mut FieldWriter) {
+        out.bytes(self.identities_text().as_bytes());
         self.dialog.store(out);
         store_flow(&self.flow, out);
-        out.bytes(self.event.as_bytes());
+        out.bytes(self.event().as_bytes());
         out.number(u64::from(matches!(self.state, State::Pending)));
         out.number(self.expires_at.as_micros())
-            .number(u64::from(self.cseq_end))
+            .number(u64::from(self.cseq) + u64::from(self.reserved))
             .number(u64::from(self.verified));
     }
 
     /// Reads what [`Subscription::store`] wrote. CSeq goes on after all numbers that may have been used.
     pub fn restore(from: &mut FieldReader<'_>) -> Option<Self> {
-        let dialog = Dialog::restore(from)?;
+        let identities = from.text()?;
+        let mut dialog = Dialog::restore(from)?;
         let flow = restore_flow(from)?;
-        let event = from.text()?.into();
+        let event = from.text()?;
         let state = if from.number()? == 0 { State::Active } else { State::Pending };
         let expires_at = Timestamp::from_micros(from.number()?);
         let cseq = from.small::<u32>()?;
         let verified = from.number()? != 0;
-        // Nothing is set aside yet, see `skip`: the first NOTIFY of this life stores a block of its own before it leaves.
-        let cseq_end = cseq;
-        cseq_end.checked_add(2 * CSEQ_BLOCK)?;
+        cseq.checked_add(2 * u32::from(CSEQ_BLOCK))?;
+        dialog.keep(&[event, identities]).ok()?;
         Some(Self {
             dialog,
             flow,
-            event,
-            state,
             expires_at,
             cseq,
-            cseq_end,
-            in_flight: None,
+            told_expires: 0,
+            // Nothing is set aside yet, see `skip`: the first NOTIFY of this life stores a block of its own before it
+            // leaves.
+            reserved: 0,
+            event_length: u16::try_from(event.len()).ok()?,
+            identities_length: u16::try_from(identities.len()).ok()?,
+            state,
+            told_state: None,
             failures: 0,
             verified,
         })
@@ -366,7 +461,8 @@ mod tests {
         let dialog = Dialog::accept(&message, LocalTag { partition: 1, number: 2 }).unwrap();
         let remote = "192.0.2.1:5060".parse().unwrap();
         let flow = Flow { protocol: Protocol::Udp, local: Local(0), remote, connection: Connection::NONE };
-        Subscription::accept(dialog, flow, "presence", State::Active, at(3600))
+        let identities = [Aor::parse("sip:b@h").unwrap(), Aor::parse("tel:+15550100").unwrap()];
+        Subscription::accept(dialog, flow, "presence", &identities, State::Active, at(3600)).unwrap()
     }
 
     fn at(secs: u64) -> Timestamp {
@@ -435,7 +531,7 @@ mod tests {
             let mut row = FieldWriter::new(1, 0);
             live.store(&mut row);
             let restored = Subscription::restore(&mut FieldReader::new(&row.finish(), 1).unwrap()).unwrap();
-            assert!(restored.cseq >= live.cseq && restored.cseq - live.cseq <= 2 * CSEQ_BLOCK);
+            assert!(restored.cseq >= live.cseq && restored.cseq - live.cseq <= 2 * u32::from(CSEQ_BLOCK));
         }
     }
 

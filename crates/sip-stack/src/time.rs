@@ -44,6 +44,12 @@ impl Timestamp {
         self.0 / 1_000_000
     }
 
+    /// The next whole quarter of a second: wake-ups are asked for at these, so that they come in bundles.
+    pub const fn next_quarter(self) -> Self {
+        const QUARTER: u64 = 250_000;
+        Self(self.0.saturating_add(QUARTER - 1) / QUARTER * QUARTER)
+    }
+
     /// Time from `earlier` to here; zero if `earlier` lies after.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))

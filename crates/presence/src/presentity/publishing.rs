@@ -4,12 +4,13 @@ use core::time::Duration;
 
 use documents::pidf::Presence;
 use sip::Aor;
-use sip_stack::Timestamp;
 use sip_stack::compositor::{self, EntityTag, Operation, Publication};
+use sip_stack::subscriptions::{Owed, UNSETTLED};
+use sip_stack::{Numbers, Timestamp};
 
-use super::{Numbers, Owed, Presentity, Terms, UNSETTLED, rounded_up};
+use super::{Presentity, Terms};
 use crate::composition::compose;
-use crate::outbox::{Item, Outbox};
+use crate::outbox::Outbox;
 use crate::refusal::Refusal;
 use crate::rules::{Composed, Rules};
 
@@ -82,7 +83,7 @@ impl Presentity {
                 self.changed(now, out);
             }
             (Operation::Initial, _, Some(document)) => {
-                let id = numbers.row();
+                let id = numbers.row().get();
                 let armed_at = Timestamp::NEVER;
                 self.publications.push(Publication {
                     id,
@@ -109,8 +110,8 @@ impl Presentity {
     pub(super) fn keep_publication(&mut self, index: usize, out: &mut Outbox) {
         let publication = &mut self.publications[index];
         if publication.expires_at < publication.armed_at {
-            publication.armed_at = rounded_up(publication.expires_at);
-            out.deadlines.push((publication.armed_at, Item::Publication(publication.id)));
+            publication.armed_at = publication.expires_at.next_quarter();
+            out.deadlines.push((publication.armed_at, publication.id));
         }
         self.keep_row(index, out);
     }
@@ -118,18 +119,16 @@ impl Presentity {
     /// Takes a publication away; its row says so for a while, see [`UNSETTLED`].
     pub(super) fn withdraw(&mut self, now: Timestamp, index: usize, out: &mut Outbox) {
         let publication = self.publications.remove(index);
-        let until = rounded_up(now + UNSETTLED);
+        let until = (now + UNSETTLED).next_quarter();
         self.keep_mark(publication.id, now, until, out);
         self.removed.push((publication.id, until));
-        out.deadlines.push((until, Item::Publication(publication.id)));
+        out.deadlines.push((until, publication.id));
     }
 
     /// The composed document is made anew, and whoever watches is owed a word if its view is another now.
     pub(super) fn changed(&mut self, now: Timestamp, out: &mut Outbox) {
         self.composed = Composed::new(&compose(&self.aor, &self.publications));
         self.changed_at = now;
-        for index in 0..self.watchers.len() {
-            self.owe(index, Owed::Change, out);
-        }
+        self.watchers.owe_all(Owed::Change, &mut out.watchers);
     }
 }

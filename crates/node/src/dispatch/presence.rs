@@ -1,0 +1,94 @@
+//! PUBLISH and SUBSCRIBE for presence, read as far as the Presence Server needs them.
+
+use core::time::Duration;
+
+use ::presence::{Publish, Subscribe};
+use sip::{Message, Name};
+use sip_stack::Timestamp;
+use sip_stack::auth::Caller;
+use sip_stack::compositor::{EntityTag, Operation};
+
+use super::subscribing::Initial;
+use super::{Refused, event, expires};
+use crate::effects::Effects;
+use crate::owners::{Role, Watching};
+use crate::shard::{Asked, Shard, Storage};
+
+impl Shard {
+    /// Takes a PUBLISH; only presence has publications.
+    pub(super) fn publish(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked<'_>,
+        caller: &Caller,
+        out: &mut Effects,
+    ) -> Result<(), Refused> {
+        let request = asked.request;
+        let aor = self.our_aor(request)?;
+        let (_, package) = event(request)?;
+        let Some(Role::Presence) = package.publish else { return Err(Refused::Event) };
+        let if_match = if_match(request)?;
+        let expires = expires(request)?;
+        if self.storage == Storage::Failing {
+            return Err(Refused::Storage);
+        }
+        if !self.has_room(&aor) {
+            return Err(Refused::Full);
+        }
+        let max = self.settings.limits.document;
+        let document = ::presence::body::document(request, max);
+        let place = self.presentity_for(&aor);
+        let published = self.with_presentity(place, out, |presentity, terms, numbers, outbox| {
+            let publish = Publish { identities: caller.identities(), if_match, expires, document };
+            presentity.publish(now, terms, numbers, publish, outbox)
+        });
+        let published = published.expect("the place was made above")?;
+        match published.operation {
+            Operation::Initial => self.metrics.publish_initial += 1,
+            Operation::Refresh => self.metrics.publish_refresh += 1,
+            Operation::Modify => self.metrics.publish_modify += 1,
+            Operation::Remove => self.metrics.publish_remove += 1,
+        }
+        let tag = asked.key.stateless_tag();
+        self.answer(now, asked, out, |bytes| {
+            let mut response = sip::respond(bytes, request, 200, Some(asked.flow.remote), Some(&tag));
+            response.number(Name::Expires, published.lifetime.as_secs());
+            response.display(Name::SipETag, published.entity_tag);
+            response.finish(&[]);
+        });
+        Ok(())
+    }
+
+    /// Takes an initial SUBSCRIBE. Gives the lifetime granted and the subscription.
+    pub(super) fn watch(
+        &mut self,
+        now: Timestamp,
+        initial: Initial<'_>,
+        out: &mut Effects,
+    ) -> Result<(Duration, Watching), Refused> {
+        if !self.has_room(&initial.aor) {
+            return Err(Refused::Full);
+        }
+        let place = self.presentity_for(&initial.aor);
+        let Initial { caller, dialog, flow, event, expires, .. } = initial;
+        let subscribe = Subscribe { identities: caller.identities(), dialog, flow, event, expires };
+        let granted = self.with_presentity(place, out, |presentity, terms, numbers, outbox| {
+            presentity.subscribe(now, terms, numbers, subscribe, outbox)
+        });
+        let (lifetime, id) = granted.expect("the place was made above")?;
+        Ok((lifetime, Watching { role: Role::Presence, place, id }))
+    }
+}
+
+/// The precondition of RFC 3903 §6 step 3: exactly one entity-tag. One that we never gave cannot match.
+fn if_match(request: &Message<'_>) -> Result<Option<Option<EntityTag>>, Refused> {
+    let mut tags = request.values(Name::SipIfMatch);
+    match (tags.next(), tags.next()) {
+        (None, _) if request.get(Name::SipIfMatch).is_some() => Err(Refused::Field("SIP-If-Match")),
+        (None, _) => Ok(None),
+        (Some(tag), None) if !tag.is_empty() && !tag.contains(char::is_whitespace) => {
+            Ok(Some(EntityTag::parse(tag)))
+        }
+        (Some(_), _) => Err(Refused::Field("SIP-If-Match")),
+    }
+}

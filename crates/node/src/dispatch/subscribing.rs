@@ -1,0 +1,173 @@
+//! SUBSCRIBE, as far as it is the same for all event packages.
+
+use sip::{Aor, CSeq, Message, Name};
+use sip_stack::auth::Caller;
+use sip_stack::dialog::{Dialog, LocalTag};
+use sip_stack::subscriptions::{Refresh, Refusal};
+use sip_stack::{Flow, Timestamp};
+
+use super::{Package, Refused, event, expires};
+use crate::door::to_tag;
+use crate::effects::Effects;
+use crate::owners::Role;
+use crate::record::Partition;
+use crate::shard::{Asked, Shard, Storage};
+
+/// What a SUBSCRIBE asks for.
+struct Wish<'a> {
+    package: &'static Package,
+    /// The Event field's value.
+    event: &'a str,
+    /// The Expires field.
+    expires: Option<u32>,
+}
+
+/// An initial SUBSCRIBE that a role shall judge.
+pub(super) struct Initial<'a> {
+    /// Who asks.
+    pub(super) caller: &'a Caller,
+    /// Whom the Request-URI names.
+    pub(super) aor: Aor,
+    /// The dialog that it makes.
+    pub(super) dialog: Dialog,
+    /// The way of its answer.
+    pub(super) flow: Flow,
+    /// The Event field's value.
+    pub(super) event: &'a str,
+    /// The Expires field.
+    pub(super) expires: Option<u32>,
+}
+
+impl Shard {
+    /// Takes a SUBSCRIBE, for whatever package.
+    pub(super) fn subscribe(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked<'_>,
+        caller: &Caller,
+        out: &mut Effects,
+    ) -> Result<(), Refused> {
+        let wish = wish(asked.request);
+        match to_tag(asked.request) {
+            Some(tag) => self.resubscribe(now, asked, caller, (tag, wish), out),
+            None => self.initial(now, asked, caller, wish?, out),
+        }
+    }
+
+    fn initial(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked<'_>,
+        caller: &Caller,
+        wish: Wish<'_>,
+        out: &mut Effects,
+    ) -> Result<(), Refused> {
+        let Wish { package, event, expires } = wish;
+        let aor = self.our_aor(asked.request)?;
+        if self.storage == Storage::Failing && expires != Some(0) {
+            return Err(Refused::Storage);
+        }
+        if !self.has_room_for_dialog() {
+            return Err(Refused::Full);
+        }
+        let partition = Partition::of_hash(aor.stable_hash()).0;
+        let local_tag = LocalTag { partition, number: self.random.draw() };
+        let dialog = Dialog::accept(asked.request, local_tag).map_err(Refusal::from)?;
+        let initial = Initial { caller, aor, dialog, flow: asked.back, event, expires };
+        let (lifetime, watching) = match package.subscribe {
+            Role::Presence => self.watch(now, initial, out)?,
+        };
+        self.opened(local_tag.number, watching);
+        if lifetime.is_zero() {
+            self.metrics.subscribe_fetch += 1;
+        } else {
+            self.metrics.subscribe_initial += 1;
+        }
+        self.subscribed(now, asked, lifetime.as_secs(), Some(&local_tag.to_string()), out);
+        Ok(())
+    }
+
+    fn resubscribe(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked<'_>,
+        caller: &Caller,
+        (tag, wish): (&str, Result<Wish<'_>, Refused>),
+        out: &mut Effects,
+    ) -> Result<(), Refused> {
+        let request = asked.request;
+        let watching = LocalTag::parse(tag).and_then(|tag| self.watching(tag.number));
+        let cseq =
+            request.get(Name::CSeq).and_then(|value| CSeq::parse(value).ok()).map_or(0, |cseq| cseq.number);
+        let (watching, Wish { event, expires, .. }) = match (watching, wish) {
+            (Some(watching), Ok(wish)) => (watching, wish),
+            (None, Ok(_)) => return Err(Refusal::NoSubscription.into()),
+            (None, Err(refused)) => return Err(refused),
+            (Some(watching), Err(refused)) => {
+                let heard = self.owners.hear(watching, caller.aor(), request, cseq);
+                return Err(if heard == Err(Refusal::OutOfOrder) {
+                    Refusal::OutOfOrder.into()
+                } else {
+                    refused
+                });
+            }
+        };
+        let refresh = Refresh { identity: caller.aor(), request, cseq, flow: asked.back, event, expires };
+        let lifetime = match watching.role {
+            Role::Presence => {
+                let granted = self.with_presentity(watching.place, out, |presentity, terms, _, outbox| {
+                    presentity.refresh(now, terms, watching.id, refresh, outbox)
+                });
+                granted.ok_or(Refusal::NoSubscription)??
+            }
+        };
+        if lifetime.is_zero() {
+            self.metrics.subscribe_end += 1;
+        } else {
+            self.metrics.subscribe_refresh += 1;
+        }
+        self.subscribed(now, asked, lifetime.as_secs(), None, out);
+        Ok(())
+    }
+
+    fn subscribed(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked<'_>,
+        expires: u64,
+        tag: Option<&str>,
+        out: &mut Effects,
+    ) {
+        let contact = self.contact(asked.flow).to_owned();
+        let request = asked.request;
+        self.answer(now, asked, out, |bytes| {
+            let mut response = sip::respond(bytes, request, 200, Some(asked.flow.remote), tag);
+            for route in request.all(Name::RecordRoute) {
+                response.field(Name::RecordRoute, route); // RFC 3261 §12.1.1
+            }
+            response.field(Name::Contact, &contact);
+            response.number(Name::Expires, expires);
+            response.finish(&[]);
+        });
+    }
+}
+
+fn wish<'a>(request: &Message<'a>) -> Result<Wish<'a>, Refused> {
+    let (event, package) = event(request)?;
+    if !request.body().is_empty() && !is_optional(request) {
+        return Err(Refused::Body);
+    }
+    if request.get(Name::Accept).is_some() && !sip::accepts(request.values(Name::Accept), package.body) {
+        return Err(Refused::NotAcceptable);
+    }
+    Ok(Wish { package, event, expires: expires(request)? })
+}
+
+/// Whether the sender says that its body may be passed over, RFC 3261 §20.11.
+fn is_optional(request: &Message<'_>) -> bool {
+    let disposition = request.get(Name::ContentDisposition).unwrap_or_default();
+    let parameters = disposition.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    parameters.into_iter().any(|(name, value)| {
+        name.trim().eq_ignore_ascii_case("handling") && value.trim().eq_ignore_ascii_case("optional")
+    })
+}

@@ -1,0 +1,213 @@
+//! The owners of a shard, by kind: whatever is asked of a subscription is forwarded to the machine that has it.
+
+use std::collections::HashMap;
+
+use foldhash::quality::FixedState;
+use presence::Presentity;
+use sip::{Aor, Message};
+use sip_stack::notifier::{Outcome, Subscription};
+use sip_stack::subscriptions::{Notify, Refusal, StoredSubscription, SubscriptionId};
+use sip_stack::{Numbers, Timestamp};
+
+use crate::settings::Settings;
+
+/// Which machine a subscription belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A watcher of a presentity.
+    Presence,
+}
+
+impl Role {
+    /// The role that a stored row names; one without a name is from before there was a second role.
+    fn of_row(name: Option<&str>) -> Option<Self> {
+        match name {
+            None | Some(presence::ROLE) => Some(Self::Presence),
+            Some(_) => None,
+        }
+    }
+}
+
+/// A subscription of the shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Watching {
+    /// The machine that has it.
+    pub(crate) role: Role,
+    /// Place of its owner among those of its kind.
+    pub(crate) place: u32,
+    /// The subscription.
+    pub(crate) id: SubscriptionId,
+}
+
+/// Owners of one kind by place and by name.
+#[derive(Debug)]
+pub(crate) struct Slab<O> {
+    slots: Vec<Option<O>>,
+    free: Vec<u32>,
+    by_name: HashMap<Aor, u32, FixedState>,
+}
+
+impl<O> Slab<O> {
+    /// An empty one. No table of `seed` is like that of another, since peers choose the names.
+    fn new(seed: u64) -> Self {
+        let by_name = HashMap::with_hasher(FixedState::with_seed(seed));
+        Self { slots: Vec::new(), free: Vec::new(), by_name }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// All places that there have been.
+    pub(crate) fn places(&self) -> core::ops::Range<u32> {
+        0..u32::try_from(self.slots.len()).expect("places are counted in 32 bits")
+    }
+
+    /// Whether there is one of this name.
+    pub(crate) fn contains(&self, name: &Aor) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    pub(crate) fn get(&self, place: u32) -> Option<&O> {
+        self.slots.get(place as usize)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, place: u32) -> Option<&mut O> {
+        self.slots.get_mut(place as usize)?.as_mut()
+    }
+
+    /// The place of the one with this name, made if need be.
+    pub(crate) fn place(&mut self, name: &Aor, make: impl FnOnce() -> O) -> u32 {
+        if let Some(place) = self.by_name.get(name) {
+            return *place;
+        }
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.slots[place as usize] = Some(make());
+                place
+            }
+            None => {
+                self.slots.push(Some(make()));
+                u32::try_from(self.slots.len() - 1).expect("bounded by a limit of the shard")
+            }
+        };
+        self.by_name.insert(name.clone(), place);
+        place
+    }
+
+    /// Lets go of the one at a place.
+    pub(crate) fn remove(&mut self, place: u32, name: &Aor) {
+        self.slots[place as usize] = None;
+        self.by_name.remove(name);
+        self.free.push(place);
+    }
+}
+
+/// All owners of a shard, and the buffers that they write into.
+#[derive(Debug)]
+pub(crate) struct Owners {
+    pub(crate) presentities: Slab<Presentity>,
+    pub(crate) presence: presence::Outbox,
+    pub(crate) numbers: Numbers,
+}
+
+impl Owners {
+    /// No owners yet.
+    pub(crate) fn new(numbers: Numbers, seed: u64) -> Self {
+        Self { presentities: Slab::new(seed), presence: presence::Outbox::default(), numbers }
+    }
+
+    /// A subscription, while it lives.
+    pub(crate) fn subscription(&self, watching: Watching) -> Option<&Subscription> {
+        match watching.role {
+            Role::Presence => self.presentities.get(watching.place)?.subscription(watching.id),
+        }
+    }
+
+    /// Hears a SUBSCRIBE inside a dialog that is refused for something else than the dialog.
+    pub(crate) fn hear(
+        &mut self,
+        watching: Watching,
+        caller: &Aor,
+        request: &Message<'_>,
+        cseq: u32,
+    ) -> Result<(), Refusal> {
+        match watching.role {
+            Role::Presence => {
+                let presentity = self.presentities.get_mut(watching.place).ok_or(Refusal::NoSubscription)?;
+                presentity.hear(watching.id, caller, request, cseq)
+            }
+        }
+    }
+
+    /// What to send now; it counts as sent.
+    pub(crate) fn notify(
+        &mut self,
+        now: Timestamp,
+        settings: &Settings,
+        watching: Watching,
+    ) -> Option<Notify<'_>> {
+        let Watching { role, place, id } = watching;
+        match role {
+            Role::Presence => {
+                let presentity = self.presentities.get_mut(place)?;
+                presentity.notify(now, &settings.presence(), id, &mut self.presence)
+            }
+        }
+    }
+
+    /// The NOTIFY without an answer, to be sent again.
+    pub(crate) fn repeat(&self, watching: Watching) -> Option<Notify<'_>> {
+        match watching.role {
+            Role::Presence => self.presentities.get(watching.place)?.repeat(watching.id),
+        }
+    }
+
+    /// A NOTIFY has ended.
+    pub(crate) fn ended(
+        &mut self,
+        now: Timestamp,
+        settings: &Settings,
+        watching: Watching,
+        outcome: Outcome,
+    ) {
+        let Watching { role, place, id } = watching;
+        match role {
+            Role::Presence => {
+                if let Some(presentity) = self.presentities.get_mut(place) {
+                    presentity.ended(now, &settings.presence(), id, outcome, &mut self.presence);
+                }
+            }
+        }
+    }
+
+    /// A wake-up that was asked for a subscription has come.
+    pub(crate) fn due(&mut self, now: Timestamp, at: Timestamp, watching: Watching) {
+        let Watching { role, place, id } = watching;
+        match role {
+            Role::Presence => {
+                if let Some(presentity) = self.presentities.get_mut(place) {
+                    presentity.due_watcher(now, at, id, &mut self.presence);
+                }
+            }
+        }
+    }
+
+    /// Puts a stored subscription back. Gives it with its dialog's tag.
+    pub(crate) fn restore(&mut self, row: u64, data: &[u8]) -> Option<(u64, Watching)> {
+        let stored = StoredSubscription::read(data)?;
+        let role = Role::of_row(stored.role)?;
+        match role {
+            Role::Presence => {
+                let aor = Aor::parse(stored.owner).ok()?;
+                let place = self.presentities.place(&aor, || Presentity::new(aor.clone()));
+                let presentity = self.presentities.get_mut(place)?;
+                let restored =
+                    presentity.restore_subscription(&mut self.numbers, row, stored, &mut self.presence);
+                let (id, subscription) = restored?;
+                Some((subscription.dialog().local_tag().number, Watching { role, place, id }))
+            }
+        }
+    }
+}

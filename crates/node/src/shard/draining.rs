@@ -1,0 +1,95 @@
+//! What owners ask for after an event becomes effects of the shard.
+
+use sip_stack::subscriptions::{self, Stored};
+
+use super::Shard;
+use crate::deadlines::Wake;
+use crate::destinations::Ready;
+use crate::effects::Effects;
+use crate::metrics::Metrics;
+use crate::owners::{Role, Watching};
+use crate::record::{Kind, Partition, Row, RowChange, RowKey};
+
+/// Where rows of an owner go, and how they are numbered.
+struct Rows<'a> {
+    partition: Partition,
+    epoch: crate::record::Epoch,
+    versions: &'a mut u64,
+}
+
+impl Rows<'_> {
+    fn keep(&mut self, kind: Kind, stored: Stored, out: &mut Effects) {
+        *self.versions += 1;
+        let (partition, version) = (self.partition, self.epoch.number(*self.versions));
+        out.persist(match stored {
+            Stored::Put(id, expires_at, data) => {
+                RowChange::Put(Row { key: RowKey { partition, kind, id }, version, expires_at, data })
+            }
+            Stored::Delete(id) => RowChange::Delete { key: RowKey { partition, kind, id }, version },
+        });
+    }
+}
+
+impl Shard {
+    /// Hands on what the owner at a place has asked for, and forgets it if it holds nothing any more.
+    pub(super) fn drain(&mut self, role: Role, place: u32, out: &mut Effects) {
+        match role {
+            Role::Presence => self.drain_presentity(place, out),
+        }
+    }
+
+    fn drain_presentity(&mut self, place: u32, out: &mut Effects) {
+        let Some(presentity) = self.owners.presentities.get(place) else { return };
+        let outbox = &mut self.owners.presence;
+        if !outbox.publications.is_empty() || !outbox.watchers.stored.is_empty() {
+            let partition = Partition::of_hash(presentity.aor().stable_hash());
+            let mut rows = Rows { partition, epoch: self.place.epoch, versions: &mut self.versions };
+            outbox.publications.drain(..).for_each(|stored| rows.keep(Kind::Publication, stored, out));
+            outbox.watchers.stored.drain(..).for_each(|stored| rows.keep(Kind::Dialog, stored, out));
+        }
+        for (at, row) in outbox.deadlines.drain(..) {
+            self.deadlines.ask(at, Wake::Publication { presentity: place, row });
+        }
+        let counts = core::mem::take(&mut outbox.counts);
+        self.metrics.publications_expired += counts.expired;
+        self.metrics.timers_overdue += counts.overdue;
+        let forgotten = presentity.is_empty().then(|| presentity.aor().clone());
+        let mut watchers = core::mem::take(&mut self.owners.presence.watchers);
+        self.drain_subscriptions(Role::Presence, place, &mut watchers);
+        self.owners.presence.watchers = watchers;
+        if let Some(aor) = forgotten {
+            self.owners.presentities.remove(place, &aor);
+        }
+    }
+
+    /// Hands on what the subscriptions of an owner have asked for, but for their rows.
+    fn drain_subscriptions(&mut self, role: Role, place: u32, outbox: &mut subscriptions::Outbox) {
+        for (at, id) in outbox.deadlines.drain(..) {
+            self.deadlines.ask(at, Wake::Subscription(Watching { role, place, id }));
+        }
+        for id in outbox.owed.drain(..) {
+            self.ready.push_back(Ready { watching: Watching { role, place, id }, line: None });
+        }
+        for tag in outbox.ended.drain(..) {
+            self.dialogs.remove(&tag.number);
+        }
+        let counts = core::mem::take(&mut outbox.counts);
+        let (active, pending) = gauges(&mut self.metrics, role);
+        *active = active.wrapping_add_signed(counts.active);
+        *pending = pending.wrapping_add_signed(counts.pending);
+        self.metrics.notify_coalesced += counts.coalesced;
+        self.metrics.notify_suppressed_unchanged += counts.unchanged;
+        self.metrics.subscriptions_expired += counts.expired;
+        self.metrics.subscriptions_lost += counts.lost;
+        self.metrics.timers_overdue += counts.overdue;
+    }
+}
+
+/// Active and pending subscriptions of a role.
+fn gauges(metrics: &mut Metrics, role: Role) -> (&mut u64, &mut u64) {
+    match role {
+        Role::Presence => {
+            (&mut metrics.subscriptions_presence_active, &mut metrics.subscriptions_presence_pending)
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Who is told, and when; what becomes of it.
+
+use std::sync::Arc;
+
+use super::{Content, Kept, Outbox, Record, Slot, SubscriptionId, Subscriptions, Terms};
+use crate::notifier::{Outcome, Sent, State, Subscription, Verdict};
+use crate::time::Timestamp;
+
+/// How much a subscriber is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owed {
+    /// Nothing.
+    Nothing,
+    /// A NOTIFY if there is something new to say, at the pace of the package.
+    Change,
+    /// A NOTIFY in any case and at once: it answers a SUBSCRIBE, or the state of the subscription changed.
+    Word,
+}
+
+/// A subscription whose turn has come, shown to its package.
+#[derive(Debug)]
+pub struct Turn<'a, T> {
+    /// The subscription; its state is what the NOTIFY will tell.
+    pub subscription: &'a Subscription,
+    /// Something must be said even if it is nothing new.
+    pub word: bool,
+    /// What the package keeps with it.
+    pub data: &'a mut T,
+}
+
+/// What the package says when the turn has come.
+#[derive(Debug)]
+pub enum Say {
+    /// There is nothing new.
+    Nothing,
+    /// This, or a NOTIFY without a body. With the instant at which the change was made that it tells of.
+    This(Option<Arc<Content>>, Timestamp),
+}
+
+/// A NOTIFY to print: the subscription says how, the content what.
+#[derive(Debug)]
+pub struct Notify<'a> {
+    /// The dialog and flow.
+    pub subscription: &'a Subscription,
+    /// CSeq and state.
+    pub sent: Sent,
+    /// The package's fields, and the body.
+    pub content: Option<&'a Arc<Content>>,
+    /// When the change that it tells of was made; `None` if it answers a SUBSCRIBE, ends the subscription, or is a
+    /// repetition.
+    pub changed_at: Option<Timestamp>,
+}
+
+/// What became of a NOTIFY.
+#[derive(Debug)]
+pub enum Ended<'a, T> {
+    /// The subscriber knows what it said.
+    Delivered(&'a mut T),
+    /// Nobody can say what the subscriber knows; it stays subscribed.
+    Undelivered(&'a mut T),
+    /// It was the last one, or too much failed: the subscription is no more.
+    Removed(T),
+}
+
+impl<T: Kept> Subscriptions<T> {
+    /// Notes that a NOTIFY is owed, and asks for a turn.
+    pub fn owe(&mut self, id: SubscriptionId, what: Owed, out: &mut Outbox) {
+        if let Some(record) = self.record_mut(id) {
+            record.owe(id.index, what, out);
+        }
+    }
+
+    /// Owes everybody the same: something has changed.
+    pub fn owe_all(&mut self, what: Owed, out: &mut Outbox) {
+        for (index, slot) in (0..).zip(&mut self.slots) {
+            if let Slot::Taken(record) = slot {
+                record.owe(index, what, out);
+            }
+        }
+    }
+
+    /// What to send now, decided at this moment from the state of this moment; it counts as sent.
+    ///
+    /// `None` if there is nothing to say (any more), or it is too early. `say` is asked at most once.
+    pub fn turn(
+        &mut self,
+        now: Timestamp,
+        terms: &Terms<'_>,
+        id: SubscriptionId,
+        out: &mut Outbox,
+        say: impl FnOnce(Turn<'_, T>) -> Say,
+    ) -> Option<Notify<'_>> {
+        let record = self.record_mut(id)?;
+        record.queued = false;
+        if record.subscription.in_flight().is_some() || record.owed == Owed::Nothing {
+            return None;
+        }
+        let word = record.owed == Owed::Word;
+        if !word && now < record.not_before {
+            record.arm(id.index, record.not_before, out);
+            return None;
+        }
+        let said = say(Turn { subscription: &record.subscription, word, data: &mut record.data });
+        record.owed = Owed::Nothing;
+        let Say::This(content, changed_at) = said else {
+            out.counts.unchanged += 1;
+            return None;
+        };
+        if record.subscription.reserve() {
+            record.keep(terms, out);
+        }
+        record.not_before = now + terms.pace;
+        record.telling = content;
+        let sent = record.subscription.send(now);
+        let changed_at = (!word).then_some(changed_at);
+        Some(Notify {
+            subscription: &record.subscription,
+            sent,
+            content: record.telling.as_ref(),
+            changed_at,
+        })
+    }
+
+    /// The NOTIFY without an answer, to be sent again octet for octet.
+    pub fn repeat(&self, id: SubscriptionId) -> Option<Notify<'_>> {
+        let record = self.record(id)?;
+        let sent = record.subscription.in_flight()?;
+        let content = record.telling.as_ref();
+        Some(Notify { subscription: &record.subscription, sent, content, changed_at: None })
+    }
+
+    /// A NOTIFY has ended, RFC 6665 §4.2.2. Whoever is owed another asks for a turn.
+    pub fn ended(
+        &mut self,
+        now: Timestamp,
+        terms: &Terms<'_>,
+        id: SubscriptionId,
+        outcome: Outcome,
+        out: &mut Outbox,
+    ) -> Option<Ended<'_, T>> {
+        let record = self.record_mut(id)?;
+        record.telling = None;
+        let verdict = record.subscription.ended(now, outcome, terms.unanswered_max);
+        let mut queue = true;
+        match verdict {
+            Verdict::Delivered | Verdict::Kept => {}
+            Verdict::RetryAt(at) => {
+                record.owed = record.owed.max(Owed::Change);
+                record.not_before = at;
+                record.keep(terms, out); // a restart shall neither forget that it is owed a word nor hurry it
+            }
+            Verdict::Suspended => {
+                record.owed = Owed::Word;
+                queue = false;
+            }
+            Verdict::Removed => {
+                let lost = !matches!(record.subscription.state(), State::Terminated(_));
+                out.counts.lost += u64::from(lost);
+                return self.remove(id, out).map(Ended::Removed);
+            }
+        }
+        let record = self.record_mut(id)?;
+        if queue && record.owed != Owed::Nothing {
+            record.queue(id.index, out);
+        }
+        Some(match verdict {
+            Verdict::Delivered => Ended::Delivered(&mut record.data),
+            _ => Ended::Undelivered(&mut record.data),
+        })
+    }
+}
+
+impl<T> Record<T> {
+    pub(super) fn owe(&mut self, index: u32, what: Owed, out: &mut Outbox) {
+        if self.owed == Owed::Change && what == Owed::Change {
+            out.counts.coalesced += 1;
+        }
+        self.owed = self.owed.max(what);
+        self.queue(index, out);
+    }
+
+    /// Asks for a turn, unless one is asked for, or a NOTIFY is under way.
+    pub(super) fn queue(&mut self, index: u32, out: &mut Outbox) {
+        if !self.queued && self.subscription.in_flight().is_none() {
+            self.queued = true;
+            out.owed.push(self.id(index));
+        }
+    }
+}

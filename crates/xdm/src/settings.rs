@@ -1,0 +1,85 @@
+//! What an operator decides about the document servers.
+
+use core::fmt;
+use std::sync::Arc;
+
+use sip::Aor;
+
+use crate::limits::Limits;
+use crate::usages::{Content, Declared};
+
+/// The settings of the document servers. The default serves every domain as the IETF documents say.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The domains whose users are served, in lower case; every domain if there is none. A telephone number has none and
+    /// is served always.
+    pub domains: Vec<Box<str>>,
+    /// Which users there are.
+    pub users: Users,
+    /// The XCAP root URIs under which the server is reached, the one to be printed first, without a slash at the end.
+    pub roots: Vec<Box<str>>,
+    /// How much there may be.
+    pub limits: Limits,
+    /// What is refused although the IETF documents allow it.
+    pub tightenings: Tightenings,
+    /// What `org.openmobilealliance.pres-content` takes.
+    pub content: Content,
+    /// The most profiles that one search gives, whatever it asks for.
+    pub search_results: usize,
+    /// Usages of the operator's own.
+    pub declared: Vec<Declared>,
+}
+
+/// Which users there are, RFC 4825 §8: a tree of a user that is not recognized is not there.
+#[derive(Clone, Default)]
+pub enum Users {
+    /// Everybody in the domains.
+    #[default]
+    Everybody,
+    /// Whom the function knows.
+    Known(Arc<dyn Fn(&Aor) -> bool + Send + Sync>),
+}
+
+impl fmt::Debug for Users {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Everybody => "Everybody",
+            Self::Known(_) => "Known(..)",
+        })
+    }
+}
+
+/// What is refused although the IETF documents allow it: off by default, on in the OMA profile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tightenings {
+    /// Every `list` of a resource list has a name. RFC 4826 §3.1 makes it optional, OMA mandatory.
+    pub list_names: bool,
+    /// No two entries of a list name one user. RFC 4826 §3.1 compares the texts of their URIs.
+    pub one_entry_per_user: bool,
+    /// An `external-list` of presence rules points to lists of the same user.
+    pub own_external_lists: bool,
+}
+
+impl Tightenings {
+    /// As the OMA enablers want it.
+    pub const OMA: Self = Self { list_names: true, one_entry_per_user: true, own_external_lists: true };
+}
+
+impl Settings {
+    /// Whether the user is one of ours.
+    pub(crate) fn serves(&self, user: &Aor) -> bool {
+        let is_domestic = match user.domain() {
+            Some(domain) => self.domains.is_empty() || self.domains.iter().any(|ours| **ours == *domain),
+            None => true,
+        };
+        is_domestic && (matches!(self.users, Users::Everybody) || self.is_listed(user))
+    }
+
+    /// Whether the user is one of those that are listed; nobody is if everybody is served.
+    pub(crate) fn is_listed(&self, user: &Aor) -> bool {
+        match &self.users {
+            Users::Everybody => false,
+            Users::Known(knows) => knows(user),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What an application usage is, RFC 4825 §5: names, grammar, constraints and rights, one file per AUID.
+
+use core::fmt;
+
+use xcap::{DocumentSelector, Tree};
+
+use crate::index::Index;
+use crate::refusal::Refusal;
+use crate::settings::Settings;
+
+/// An application usage. What it does not say is as RFC 4825 has it by default.
+pub(crate) trait Usage: fmt::Debug + Send + Sync {
+    /// Its name, the first segment of every path under it.
+    fn auid(&self) -> &str;
+
+    /// The media type of its documents.
+    fn media_type(&self) -> &str;
+
+    /// The default document namespace: of names without a prefix in node selectors, RFC 4825 §5.2.
+    fn namespace(&self) -> &str;
+
+    /// The namespaces whose grammar [`Usage::check`] knows, for `xcap-caps`.
+    fn namespaces(&self) -> Vec<&str> {
+        vec![self.namespace()]
+    }
+
+    /// What lies under that name of a tree.
+    fn place(&self, tree: &Tree, name: &str) -> Place {
+        let _ = tree;
+        if name.contains('/') { Place::NoFolder } else { Place::Stored }
+    }
+
+    /// Who may read and who may write there.
+    fn rights(&self, tree: &Tree) -> Rights {
+        match tree {
+            Tree::User(_) => Rights { read: Right::Owner, write: Right::Owner },
+            Tree::Global => Rights { read: Right::Authenticated, write: Right::Provider },
+        }
+    }
+
+    /// Refuses a document that breaks the grammar or a constraint. It is well-formed and UTF-8, and in full as it would be
+    /// stored; it says nothing about how it came to be, so that an edit is judged by its outcome (RFC 4825 §8.2.5).
+    fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal>;
+
+    /// The service URIs that a document claims for itself alone, canonical.
+    fn services(&self, draft: &Draft<'_>) -> Vec<String> {
+        let _ = draft;
+        Vec::new()
+    }
+
+    /// Whether users can have documents of it, so that it has a folder in their directory.
+    fn has_user_documents(&self) -> bool {
+        true
+    }
+}
+
+/// A document as it would be after the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draft<'d> {
+    /// Which document; the owner in its tree is canonical.
+    pub(crate) document: &'d DocumentSelector,
+    /// What it would be.
+    pub(crate) tree: &'d xml::Tree<'d>,
+    /// What is known over all users.
+    pub(crate) index: &'d Index,
+    /// What the operator has decided.
+    pub(crate) settings: &'d Settings,
+    /// What the XML reader is told.
+    pub(crate) limits: &'d xml::Limits,
+}
+
+impl Draft<'_> {
+    /// The owner; none in the global tree.
+    pub(crate) fn xui(&self) -> Option<&str> {
+        match &self.document.tree {
+            Tree::User(xui) => Some(xui),
+            Tree::Global => None,
+        }
+    }
+
+    /// Refuses what the grammar of a vocabulary does not allow, RFC 4825 §8.2.5.
+    pub(crate) fn grammar(&self, check: Grammar) -> Result<(), Refusal> {
+        check(self.tree.bytes(), self.limits).map_err(|invalid| Refusal::schema(invalid.to_string()))
+    }
+}
+
+/// The check of a document against the grammar of its vocabulary.
+pub(crate) type Grammar = fn(&[u8], &xml::Limits) -> Result<(), xml::schema::Invalid>;
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A document that is stored under that name.
+    Stored,
+    /// Another name of the document that is stored under this one.
+    Alias(&'static str),
+    /// A document that is made when it is asked for.
+    Generated(Generated),
+    /// No document may have that name here; a PUT is told why.
+    Barred(&'static str),
+    /// In a folder that is not there, RFC 4825 §8.2.1.
+    NoFolder,
+}
+
+/// The documents that are made when they are asked for. None is written by a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Generated {
+    /// What this server can do, RFC 4825 §12.
+    Capabilities,
+    /// The services of all users, RFC 4826 §4.4.8.
+    Services,
+    /// The documents of one user.
+    Directory,
+}
+
+/// Who may do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// The service provider alone.
+    Provider,
+    /// Trusted elements of the domain, and the provider.
+    Trusted,
+    /// The user whose tree it is, and the provider.
+    Owner,
+    /// Every user of the server.
+    Authenticated,
+}
+
+/// Who may read, and who may write. What is readable for anybody is so for trusted elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rights {
+    /// GET, HEAD, and subscribing to changes.
+    pub(crate) read: Right,
+    /// PUT and DELETE.
+    pub(crate) write: Right,
+}

@@ -1,0 +1,44 @@
+//! `xcap-caps`: what this server can do, RFC 4825 §12.
+
+use xcap::Tree;
+
+use crate::refusal::Refusal;
+use crate::usage::{Draft, Generated, Place, Right, Rights, Usage};
+
+/// One global document, generated.
+#[derive(Debug)]
+pub(super) struct Capabilities;
+
+impl Usage for Capabilities {
+    fn auid(&self) -> &'static str {
+        "xcap-caps"
+    }
+
+    fn media_type(&self) -> &'static str {
+        "application/xcap-caps+xml"
+    }
+
+    fn namespace(&self) -> &'static str {
+        "urn:ietf:params:xml:ns:xcap-caps"
+    }
+
+    fn place(&self, tree: &Tree, name: &str) -> Place {
+        match (tree, name) {
+            (Tree::Global, "index") => Place::Generated(Generated::Capabilities),
+            _ => Place::Barred("The capabilities are global/index and nothing else."),
+        }
+    }
+
+    /// So that whoever tries to write is told that nobody can.
+    fn rights(&self, _: &Tree) -> Rights {
+        Rights { read: Right::Authenticated, write: Right::Authenticated }
+    }
+
+    fn check(&self, _: &Draft<'_>) -> Result<(), Refusal> {
+        Err(Refusal::Fault("the capabilities are never written"))
+    }
+
+    fn has_user_documents(&self) -> bool {
+        false
+    }
+}

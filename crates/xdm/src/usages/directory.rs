@@ -1,0 +1,40 @@
+//! `org.openmobilealliance.xcap-directory`: which documents a user has, OMA XDM.
+
+use xcap::Tree;
+
+use crate::refusal::Refusal;
+use crate::usage::{Draft, Generated, Place, Usage};
+
+/// One document for each user, generated.
+#[derive(Debug)]
+pub(super) struct Directory;
+
+impl Usage for Directory {
+    fn auid(&self) -> &'static str {
+        "org.openmobilealliance.xcap-directory"
+    }
+
+    fn media_type(&self) -> &'static str {
+        "application/vnd.oma.xcap-directory+xml"
+    }
+
+    fn namespace(&self) -> &'static str {
+        "urn:oma:xml:xdm:xcap-directory"
+    }
+
+    fn place(&self, tree: &Tree, name: &str) -> Place {
+        match (tree, name) {
+            (Tree::User(_), "directory.xml") => Place::Generated(Generated::Directory),
+            _ => Place::Barred("The directory is directory.xml of a user and nothing else."),
+        }
+    }
+
+    fn check(&self, _: &Draft<'_>) -> Result<(), Refusal> {
+        Err(Refusal::Fault("the directory is never written"))
+    }
+
+    /// It does not list itself.
+    fn has_user_documents(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,153 @@
+//! The constraints on lists, RFC 4826 §3.4.5, wherever lists stand.
+
+use std::borrow::Cow;
+
+use xcap::{Exists, ExpandedName, NodeSelector};
+use xml::{Element, Tree};
+
+use super::names::{RESOURCE_LISTS, RLS_SERVICES};
+use crate::refusal::Refusal;
+use crate::settings::Tightenings;
+use crate::xui;
+
+/// What must be unique among siblings: the element, and the attribute that may stand only once.
+const UNIQUE: [(&str, &str); 4] =
+    [("list", "name"), ("entry", "uri"), ("entry-ref", "ref"), ("external", "anchor")];
+/// More than these are not told one by one.
+const MOST_TOLD: usize = 16;
+
+/// What is checked beyond the standard's own rules.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) tightenings: Tightenings,
+    /// Of names without a prefix in the report.
+    pub(super) namespace: &'static str,
+}
+
+/// Refuses names and URIs that occur twice within one parent, references that are not relative paths, and anchors that
+/// are no absolute HTTP URIs. Time is in proportion to the document, apart from sorting.
+pub(super) fn check(tree: &Tree<'_>, rules: Rules) -> Result<(), Refusal> {
+    let mut exists = Vec::new();
+    let mut siblings = Vec::new();
+    for element in tree.root().node().descendants().filter_map(xml::Node::element) {
+        let is_container = element.is(RESOURCE_LISTS, "list")
+            || element.is(RLS_SERVICES, "list")
+            || element.is(RESOURCE_LISTS, "resource-lists");
+        if !is_container {
+            continue;
+        }
+        siblings.clear();
+        for child in element.elements() {
+            siblings.extend(sibling(child, rules)?);
+        }
+        repeated(&mut siblings, rules, &mut exists);
+        if exists.len() >= MOST_TOLD {
+            break;
+        }
+    }
+    if exists.is_empty() { Ok(()) } else { Err(Refusal::uniqueness(exists)) }
+}
+
+/// An element whose attribute must be unique.
+struct Sibling<'t> {
+    kind: usize,
+    value: Cow<'t, str>,
+    element: Element<'t>,
+}
+
+/// The child as one that must be unique, if it is one and has the attribute.
+fn sibling<'t>(child: Element<'t>, rules: Rules) -> Result<Option<Sibling<'t>>, Refusal> {
+    let name = child.name();
+    if name.namespace != *RESOURCE_LISTS {
+        return Ok(None);
+    }
+    let Some(kind) = UNIQUE.iter().position(|(local, _)| *local == name.local) else { return Ok(None) };
+    let Some(attribute) = child.attribute("", UNIQUE[kind].1) else {
+        if name.local == "list" && rules.tightenings.list_names {
+            return Err(Refusal::constraint("Name attribute is required."));
+        }
+        return Ok(None);
+    };
+    let value = attribute.value.text();
+    match name.local {
+        "entry-ref" if !is_relative_path(&value) => {
+            return Err(Refusal::constraint("The ref attribute must be a relative path."));
+        }
+        "external" if !is_absolute_http(&value) => {
+            return Err(Refusal::constraint("The anchor attribute must be an absolute HTTP URI."));
+        }
+        _ => {}
+    }
+    let user = if name.local == "entry" && rules.tightenings.one_entry_per_user {
+        xui::same_owner(&value)
+    } else {
+        None
+    };
+    let value = user.map_or(value, |user| Cow::Owned(user.as_str().to_owned()));
+    Ok(Some(Sibling { kind, value, element: child }))
+}
+
+/// Adds what occurs more than once: each but the first in the document.
+fn repeated(siblings: &mut [Sibling<'_>], rules: Rules, exists: &mut Vec<Exists>) {
+    siblings.sort_by(|a, b| {
+        let order = (a.kind, &a.value).cmp(&(b.kind, &b.value));
+        order.then_with(|| a.element.node().index().cmp(&b.element.node().index()))
+    });
+    for pair in siblings.windows(2) {
+        let [first, second] = pair else { continue };
+        if first.kind != second.kind || first.value != second.value || exists.len() >= MOST_TOLD {
+            continue;
+        }
+        let (local, attribute) = UNIQUE[second.kind];
+        let free = |name: &String| {
+            siblings.binary_search_by(|other| (other.kind, &*other.value).cmp(&(second.kind, name))).is_err()
+        };
+        let alternatives = if local == "list" {
+            (2_u32..).map(|number| format!("{}-{number}", second.value)).find(free).into_iter().collect()
+        } else {
+            Vec::new()
+        };
+        exists.push(Exists { field: field(second.element, attribute, rules.namespace), alternatives });
+    }
+}
+
+/// An attribute as a node selector relative to the document, RFC 4825 §11.1.
+pub(super) fn field(element: Element<'_>, attribute: &'static str, namespace: &str) -> String {
+    NodeSelector::of_element(element, namespace).attribute(ExpandedName::new("", attribute)).to_uri()
+}
+
+/// RFC 3986 §4.2: neither a scheme nor a slash in front.
+fn is_relative_path(text: &str) -> bool {
+    let first = text.split('/').next().unwrap_or_default();
+    !text.is_empty() && !first.is_empty() && (!first.contains(':'))
+}
+
+/// RFC 3986 §4.3, with a scheme of HTTP and a host.
+pub(super) fn is_absolute_http(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let is_http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    is_http
+        && rest.split(['/', '?', '#']).next().is_some_and(|authority| !authority.is_empty())
+        && !rest.contains('#')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_relative_and_anchors_absolute() {
+        for text in ["resource-lists/users/sip:bill@example.com/index/~~/resource-lists", "a", "a/b:c"] {
+            assert!(is_relative_path(text), "{text}");
+        }
+        for text in ["", "/a", "//a", "http://a/b", "a:b/c"] {
+            assert!(!is_relative_path(text), "{text}");
+        }
+        for text in ["http://xcap.example.com/a", "HTTPS://x", "https://x/?a"] {
+            assert!(is_absolute_http(text), "{text}");
+        }
+        for text in ["", "http:/a", "http://", "ftp://a/b", "a/b", "//a/b", "http://a/#b"] {
+            assert!(!is_absolute_http(text), "{text}");
+        }
+    }
+}

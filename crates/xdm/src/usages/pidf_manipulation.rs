@@ -1,0 +1,45 @@
+//! `pidf-manipulation`: presence that stays, RFC 4827.
+
+use xcap::Tree;
+
+use crate::refusal::Refusal;
+use crate::usage::{Draft, Place, Usage};
+use crate::xui;
+
+/// One document for each user, RFC 4827 §9: `index` by the IETF and `perm-presence` by OMA are names of the same one.
+#[derive(Debug)]
+pub(super) struct PidfManipulation;
+
+/// The name under which it is stored, and which the directory shows.
+const DOCUMENT: &str = "perm-presence";
+
+impl Usage for PidfManipulation {
+    fn auid(&self) -> &'static str {
+        "pidf-manipulation"
+    }
+
+    fn media_type(&self) -> &'static str {
+        documents::pidf::MEDIA_TYPE
+    }
+
+    fn namespace(&self) -> &'static str {
+        documents::pidf::PIDF
+    }
+
+    fn place(&self, tree: &Tree, name: &str) -> Place {
+        match (tree, name) {
+            (Tree::User(_), DOCUMENT) => Place::Stored,
+            (Tree::User(_), "index") => Place::Alias(DOCUMENT),
+            _ => Place::Barred("The document is index, or perm-presence, of a user."),
+        }
+    }
+
+    /// Another user's presence is not this user's to set: 403, as OMA has it.
+    fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
+        documents::pidf::Presence::parse(draft.tree.bytes(), draft.limits)
+            .map_err(|error| Refusal::schema(error.to_string()))?;
+        let entity = draft.tree.root().attribute("", "entity").map(|entity| entity.value.text());
+        let owner = entity.and_then(|entity| xui::same_owner(&entity));
+        if owner.as_ref().map(sip::Aor::as_str) == draft.xui() { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+}

@@ -1,0 +1,87 @@
+//! `org.openmobilealliance.pres-content`: icons and other content for presence, OMA Content XDM.
+
+use xcap::Tree;
+
+use crate::refusal::Refusal;
+use crate::usage::{Draft, Place, Right, Rights, Usage};
+
+const NAMESPACE: &str = "urn:oma:xml:prs:pres-content";
+
+/// What is taken as content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// The media types, in lower case.
+    pub types: Vec<Box<str>>,
+    /// Bytes of the encoded data.
+    pub size: usize,
+}
+
+impl Default for Content {
+    /// JPEG, GIF and PNG of 300 KiB.
+    fn default() -> Self {
+        Self { types: ["image/jpeg", "image/gif", "image/png"].map(Box::from).into(), size: 300 * 1024 }
+    }
+}
+
+/// Documents in folders that begin with `oma_`, or in none.
+#[derive(Debug)]
+pub(super) struct PresContent;
+
+impl Usage for PresContent {
+    fn auid(&self) -> &'static str {
+        "org.openmobilealliance.pres-content"
+    }
+
+    fn media_type(&self) -> &'static str {
+        "application/vnd.oma.pres-content+xml"
+    }
+
+    fn namespace(&self) -> &'static str {
+        NAMESPACE
+    }
+
+    fn place(&self, tree: &Tree, name: &str) -> Place {
+        let mut segments = name.split('/');
+        let (first, second, third) = (segments.next().unwrap_or_default(), segments.next(), segments.next());
+        let (folder, document) = second.map_or((None, first), |document| (Some(first), document));
+        if *tree == Tree::Global {
+            Place::Barred("Content lies in the tree of a user.")
+        } else if third.is_some() || folder.is_some_and(|folder| !folder.starts_with("oma_")) {
+            Place::NoFolder
+        } else if document.starts_with("oma_") {
+            Place::Barred("The name of a document must not begin with oma_.")
+        } else {
+            Place::Stored
+        }
+    }
+
+    /// What the presence rules of the user say about icons is for the Presence Server, which hands out their URIs.
+    fn rights(&self, _: &Tree) -> Rights {
+        Rights { read: Right::Authenticated, write: Right::Owner }
+    }
+
+    fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
+        draft.grammar(documents::pres_content::check)?;
+        let content = &draft.settings.content;
+        let root = draft.tree.root();
+        let text = |local: &str| {
+            root.child(NAMESPACE, local).map(|child| child.node().string_value().trim().to_owned())
+        };
+        if let Some(mime) = text("mime-type")
+            && !content.types.iter().any(|known| known.eq_ignore_ascii_case(&mime))
+        {
+            return Err(Refusal::constraint("Unsupported MIME type"));
+        }
+        if text("encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("base64")) {
+            return Err(Refusal::constraint("Unsupported encoding"));
+        }
+        let size = root.child(NAMESPACE, "data").map_or(0, |data| data.content().range().len());
+        if size > content.size {
+            return Err(Refusal::constraint(format!(
+                "Size limit exceeded, maximum allowed size is {} bytes",
+                content.size
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! The document servers as one machine: a request and what was read for it give an answer and what to write.
+
+mod generate;
+mod read;
+mod write;
+
+use std::sync::Arc;
+
+use sip_stack::Timestamp;
+use xcap::{DocumentSelector, NodeSelector, Tree};
+
+use crate::answer::{Answer, READABLE, WRITABLE};
+use crate::authorize::{Deed, authorize};
+use crate::entity_tags::EntityTags;
+use crate::principal::Principal;
+use crate::refusal::Refusal;
+use crate::request::{Method, Request};
+use crate::settings::Settings;
+use crate::snapshot::{Decision, Snapshot};
+use crate::target::{self, Target};
+use crate::usage::{Generated, Place};
+use crate::usages::Usages;
+
+/// Presence XDMS, RLS XDMS and Shared List XDMS, without a store.
+///
+/// A request takes two steps: [`Xdms::plan`] says what must be read, [`Xdms::decide`] what is answered and written. It is
+/// never changed by a request, so it can be shared by threads; what changes is the store's, and the [`Index`](crate::Index).
+#[derive(Debug)]
+pub struct Xdms {
+    settings: Settings,
+    usages: Usages,
+    /// `xcap-caps/global/index`, which does not change.
+    capabilities: Arc<[u8]>,
+}
+
+/// What must be read before a request can be decided.
+#[derive(Clone, Debug)]
+pub struct Plan<'s, 'r> {
+    target: Target<'s, 'r>,
+    selector: Option<NodeSelector>,
+    reads_document: bool,
+    reads_listing: bool,
+}
+
+impl Plan<'_, '_> {
+    /// The document to read, if there is one to read.
+    pub fn document(&self) -> Option<&DocumentSelector> {
+        self.reads_document.then_some(&self.target.document)
+    }
+
+    /// The tree whose documents, over all usages, are to be listed.
+    pub fn listing(&self) -> Option<&Tree> {
+        self.reads_listing.then_some(&self.target.document.tree)
+    }
+
+    /// The application usage, for metrics.
+    pub fn auid(&self) -> &str {
+        &self.target.document.auid
+    }
+}
+
+impl Xdms {
+    /// The document servers of these settings.
+    pub fn new(settings: Settings) -> Self {
+        let usages = Usages::new(&settings);
+        let capabilities = generate::capabilities(&usages).into();
+        Self { settings, usages, capabilities }
+    }
+
+    /// Says what must be read for a request, or answers it at once: what is refused whatever is stored, and OPTIONS.
+    pub fn plan<'s, 'r>(&'s self, request: &Request<'r>) -> Result<Plan<'s, 'r>, Answer> {
+        self.planned(request).map_err(|stop| match stop {
+            Stop::Answer(answer) => answer,
+            Stop::Refusal(refusal) => refusal.answer(),
+        })
+    }
+
+    /// Decides a request by what was read for its plan. Reads only.
+    pub fn decide(
+        &self,
+        now: Timestamp,
+        request: &Request<'_>,
+        plan: &Plan<'_, '_>,
+        snapshot: &Snapshot<'_>,
+        tags: &mut EntityTags,
+    ) -> Decision {
+        let decided = match request.method {
+            Method::Put => self.put(now, request, plan, snapshot, tags),
+            Method::Delete => self.delete(now, request, plan, snapshot, tags),
+            Method::Get | Method::Head | Method::Options | Method::Post | Method::Other => {
+                self.get(request, plan, snapshot).map(|answer| Decision { answer, commit: None })
+            }
+        };
+        decided.unwrap_or_else(|refusal| Decision { answer: refusal.answer(), commit: None })
+    }
+
+    /// Whether a principal may read a document and be told of its changes. It says nothing about whether it is there.
+    pub fn may_read(&self, principal: &Principal, document: &DocumentSelector) -> bool {
+        let Some((_, usage)) = self.usages.find(&document.auid) else { return false };
+        authorize(principal, Deed::Read, usage.rights(&document.tree).read, &document.tree).is_ok()
+    }
+
+    /// What a request URI selects, with the owner in canonical form and other names of a document resolved.
+    pub fn select(
+        &self,
+        path: &str,
+        query: Option<&str>,
+    ) -> Result<(DocumentSelector, Option<NodeSelector>), Refusal> {
+        let target = self.target(path, query)?;
+        let selector = self.selector(&target, query)?;
+        Ok((target.document, selector))
+    }
+
+    /// The namespace of names without a prefix in node selectors, and the media type, of an application usage.
+    pub fn usage(&self, auid: &str) -> Option<(&str, &str)> {
+        self.usages.find(auid).map(|(_, usage)| (usage.namespace(), usage.media_type()))
+    }
+
+    /// The settings that it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn target<'s, 'r>(&'s self, path: &'r str, query: Option<&'r str>) -> Result<Target<'s, 'r>, Refusal> {
+        target::read(&self.usages, &|user| self.settings.serves(user), &self.settings.limits, path, query)
+    }
+
+    fn selector(
+        &self,
+        target: &Target<'_, '_>,
+        query: Option<&str>,
+    ) -> Result<Option<NodeSelector>, Refusal> {
+        let Some(node) = target.node else { return Ok(None) };
+        let namespace = target.usage.namespace();
+        Ok(Some(NodeSelector::parse(node, query, namespace, &self.settings.limits.uri)?))
+    }
+
+    /// In the order of RFC 4825 §8: usage and user, authorization, selector and prefixes, method.
+    fn planned<'s, 'r>(&'s self, request: &Request<'r>) -> Result<Plan<'s, 'r>, Stop> {
+        let target = self.target(request.path, request.query).map_err(|refusal| match refusal {
+            // Who is nobody does not learn which users there are.
+            Refusal::NoUser if *request.principal == Principal::Anonymous => Refusal::Unauthenticated,
+            other => other,
+        })?;
+        let is_writable = !matches!(target.place, Place::Generated(_))
+            && !target.node.is_some_and(|node| node.ends_with("/namespace::*"));
+        let allow = if is_writable { WRITABLE } else { READABLE };
+        let deed = match request.method {
+            Method::Get | Method::Head => Deed::Read,
+            Method::Put | Method::Delete => Deed::Write,
+            Method::Options => return Err(Stop::Answer(Answer { allow: Some(allow), ..Answer::new(200) })),
+            Method::Post | Method::Other => return Err(Refusal::MethodNotAllowed { allow }.into()),
+        };
+        let rights = target.usage.rights(&target.document.tree);
+        let right = if deed == Deed::Read { rights.read } else { rights.write };
+        authorize(request.principal, deed, right, &target.document.tree)?;
+        let selector = self.selector(&target, request.query)?;
+        if deed == Deed::Write && !is_writable {
+            return Err(Refusal::MethodNotAllowed { allow }.into());
+        }
+        match (request.method, target.place) {
+            (Method::Put, Place::Barred(phrase)) => return Err(Refusal::constraint(phrase).into()),
+            (Method::Put, Place::NoFolder) => return Err(Refusal::no_parent().into()),
+            (_, Place::Barred(_) | Place::NoFolder) => return Err(Refusal::NoDocument.into()),
+            (Method::Put, _) => write::check_type(request, target.usage, selector.as_ref())?,
+            _ => {}
+        }
+        let is_user = matches!(target.document.tree, Tree::User(_));
+        Ok(Plan {
+            reads_document: !matches!(target.place, Place::Generated(_)),
+            reads_listing: target.place == Place::Generated(Generated::Directory)
+                || (request.method == Method::Put && is_user),
+            target,
+            selector,
+        })
+    }
+}
+
+/// Why there is nothing to read.
+enum Stop {
+    Answer(Answer),
+    Refusal(Refusal),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
+    }
+}

@@ -1,0 +1,111 @@
+//! The documents that are made when they are asked for.
+
+use std::sync::Arc;
+
+use sip_stack::Timestamp;
+use xcap::{ETag, Tree};
+
+use super::{Plan, Xdms};
+use crate::date;
+use crate::refusal::Refusal;
+use crate::snapshot::{Snapshot, Stored};
+use crate::usage::Generated;
+use crate::usages::Usages;
+use crate::xui;
+
+impl Xdms {
+    pub(super) fn generate(
+        &self,
+        generated: Generated,
+        plan: &Plan<'_, '_>,
+        snapshot: &Snapshot<'_>,
+    ) -> Result<Stored, Refusal> {
+        match generated {
+            Generated::Capabilities => {
+                let body = Arc::clone(&self.capabilities);
+                Ok(Stored { etag: content_tag(&body), body, modified: Timestamp::ZERO })
+            }
+            Generated::Services => self.services(plan, snapshot),
+            Generated::Directory => {
+                let body: Arc<[u8]> = self.directory(plan, snapshot).into();
+                Ok(Stored { etag: content_tag(&body), body, modified: Timestamp::ZERO })
+            }
+        }
+    }
+
+    /// The union of all list services, RFC 4826 §4.4.8. A selector that names one service by its URI, as a Resource List
+    /// Server's does (§4.5), is answered from a union that holds no other.
+    fn services(&self, plan: &Plan<'_, '_>, snapshot: &Snapshot<'_>) -> Result<Stored, Refusal> {
+        let only = plan.selector.as_ref().and_then(|selector| {
+            let [_, service, ..] = selector.steps() else { return None };
+            let test = service.attribute.as_ref()?;
+            let is_uri = *test.name.local == *"uri" && test.name.namespace.is_empty();
+            (is_uri && service.position.is_none() && service.name.is_some()).then_some(&*test.value)
+        });
+        let union = snapshot.index.services.union(only, self.settings.limits.global_index);
+        let body =
+            union.ok_or(Refusal::Fault("the index of all services is larger than is handed out whole"))?;
+        Ok(Stored { etag: snapshot.index.services_etag(), body: body.into(), modified: Timestamp::ZERO })
+    }
+
+    /// The documents of one user, a folder for each usage that can have any, OMA XDM.
+    fn directory(&self, plan: &Plan<'_, '_>, snapshot: &Snapshot<'_>) -> Vec<u8> {
+        let Tree::User(xui) = &plan.target.document.tree else { return Vec::new() };
+        let root = self.settings.roots.first().map_or("", |root| &**root);
+        let mut document = Vec::with_capacity(1024);
+        document.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        document.extend_from_slice(b"<xcap-directory xmlns=\"urn:oma:xml:xdm:xcap-directory\">\n");
+        for (auid, usage) in self.usages.iter().filter(|(_, usage)| usage.has_user_documents()) {
+            document.extend_from_slice(b"  <folder auid=\"");
+            xml::push_attribute(&mut document, usage.auid());
+            document.extend_from_slice(b"\">\n");
+            for listed in snapshot.listing.iter().filter(|listed| listed.document.auid == *auid) {
+                let mut uri = format!("{root}/{auid}/users/");
+                xui::push_segment(&mut uri, xui);
+                for segment in listed.document.name.split('/') {
+                    uri.push('/');
+                    xui::push_segment(&mut uri, segment);
+                }
+                document.extend_from_slice(b"    <entry uri=\"");
+                xml::push_attribute(&mut document, &uri);
+                document.extend_from_slice(b"\" etag=\"");
+                xml::push_attribute(&mut document, &listed.etag.0);
+                let modified = date::print_rfc3339(listed.modified);
+                let rest = format!("\" last-modified=\"{modified}\" size=\"{}\"/>\n", listed.bytes);
+                document.extend_from_slice(rest.as_bytes());
+            }
+            document.extend_from_slice(b"  </folder>\n");
+        }
+        document.extend_from_slice(b"</xcap-directory>\n");
+        document
+    }
+}
+
+/// `xcap-caps`, RFC 4825 §12: what is served, and the namespaces whose grammar is checked. We know no extension.
+pub(super) fn capabilities(usages: &Usages) -> Vec<u8> {
+    let mut document = Vec::with_capacity(2048);
+    let mut namespaces: Vec<&str> = usages.iter().flat_map(|(_, usage)| usage.namespaces()).collect();
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    document.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    document.extend_from_slice(b"<xcap-caps xmlns=\"urn:ietf:params:xml:ns:xcap-caps\">\n  <auids>\n");
+    for (auid, _) in usages.iter() {
+        document.extend_from_slice(b"    <auid>");
+        xml::push_text(&mut document, auid);
+        document.extend_from_slice(b"</auid>\n");
+    }
+    document.extend_from_slice(b"  </auids>\n  <extensions/>\n  <namespaces>\n");
+    for namespace in namespaces {
+        document.extend_from_slice(b"    <namespace>");
+        xml::push_text(&mut document, namespace);
+        document.extend_from_slice(b"</namespace>\n");
+    }
+    document.extend_from_slice(b"  </namespaces>\n</xcap-caps>\n");
+    document
+}
+
+/// The version of a generated document, by what it says: whoever may ask for the tag may ask for the document.
+fn content_tag(body: &[u8]) -> ETag {
+    let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    ETag(format!("g{:x}", body.iter().fold(0xcbf2_9ce4_8422_2325, fnv)).into())
+}

@@ -1,9 +1,9 @@
 //! DELETE of a part of a document, RFC 4825 §8.4.
 
-use xml::{Element, Span, Tree};
+use xml::{Element, Tree};
 
 use crate::conflict::Conflict;
-use crate::edit::{Refusal, splice};
+use crate::edit::Refusal;
 use crate::locate::{Selection, descend, parent};
 use crate::name::ExpandedName;
 use crate::selector::{NodeSelector, Terminal};
@@ -37,12 +37,11 @@ fn delete_element(
         let phrase = "the URI would then describe another element";
         return Err(Conflict::CannotDelete(Some(phrase.into())).into());
     }
-    Ok(splice(tree, element.node().span(), &[]))
+    Ok(tree.splice(element.node().span(), &[]))
 }
 
 fn delete_attribute(tree: &Tree<'_>, element: Element<'_>, name: &ExpandedName) -> Result<Vec<u8>, Refusal> {
     let found = element.attributes().iter().find(|attribute| name.is(attribute.name));
     let span = found.ok_or(Refusal::NotFound)?.span;
-    let before = tree.text()[..span.range().start].trim_end_matches([' ', '\t', '\r', '\n']).len();
-    Ok(splice(tree, Span { start: before as u32, end: span.end }, &[]))
+    Ok(tree.splice(element.with_space_before(span), &[]))
 }

@@ -1,7 +1,5 @@
 //! What becomes of a PUT or DELETE on a part of a document.
 
-use xml::{Span, Tree};
-
 use crate::conflict::Conflict;
 
 /// An edit that can be made. The document is well-formed if its node was; whether it is within limits and valid is
@@ -29,16 +27,4 @@ pub enum Refusal {
     /// The element that was sent exceeds a limit of XML documents.
     #[error("{0}")]
     TooLarge(xml::Error),
-}
-
-/// The document with the bytes of a span replaced.
-pub(crate) fn splice(tree: &Tree<'_>, span: Span, by: &[&[u8]]) -> Vec<u8> {
-    let bytes = tree.bytes();
-    let range = span.range();
-    let added: usize = by.iter().map(|part| part.len()).sum();
-    let mut document = Vec::with_capacity(bytes.len() - range.len() + added);
-    document.extend_from_slice(&bytes[..range.start]);
-    by.iter().for_each(|part| document.extend_from_slice(part));
-    document.extend_from_slice(&bytes[range.end..]);
-    document
 }

@@ -3,7 +3,7 @@
 use xml::{Element, ErrorKind, Limits, Node, Span, Tree};
 
 use crate::conflict::Conflict;
-use crate::edit::{Edit, Refusal, splice};
+use crate::edit::{Edit, Refusal};
 use crate::locate::{Selection, parent};
 use crate::put_attribute::put_attribute;
 use crate::selector::{NodeSelector, Step, Terminal};
@@ -40,7 +40,7 @@ fn put_element(
     let source = new.node().source().as_bytes();
     match target.select(parent.elements()) {
         Selection::One(old) => {
-            Ok(Edit { document: splice(tree, old.node().span(), &[source]), created: false })
+            Ok(Edit { document: tree.splice(old.node().span(), &[source]), created: false })
         }
         Selection::Several => {
             Err(Conflict::CannotInsert(Some("the URI describes more than one element".into())).into())
@@ -50,7 +50,12 @@ fn put_element(
                 "a document has one root element, and this URI describes another".into(),
             )))?;
             let place = place(parent, target, new)?;
-            Ok(Edit { document: insert(tree, parent, place, source), created: true })
+            let at = match place {
+                Place::Before(sibling) => sibling.node().span().start,
+                Place::After(sibling) => sibling.node().span().end,
+                Place::Last => return Ok(Edit { document: parent.append(source), created: true }),
+            };
+            Ok(Edit { document: tree.splice(Span { start: at, end: at }, &[source]), created: true })
         }
     }
 }
@@ -92,19 +97,4 @@ fn place<'t>(parent: Element<'t>, target: &Step, new: Element<'_>) -> Result<Pla
         0 => Ok(named.next().map_or(Place::Last, Place::Before)),
         before => named.nth(before - 1).map(Place::After).ok_or_else(cannot),
     }
-}
-
-fn insert(tree: &Tree<'_>, parent: Element<'_>, place: Place<'_>, source: &[u8]) -> Vec<u8> {
-    let at = match place {
-        Place::Before(sibling) => sibling.node().span().start,
-        Place::After(sibling) => sibling.node().span().end,
-        Place::Last if parent.is_empty_tag() => {
-            // `<a/>` becomes `<a>…</a>`.
-            let end = parent.tag().end;
-            let name = parent.name().written();
-            return splice(tree, Span { start: end - 2, end }, &[b">", source, b"</", name.as_bytes(), b">"]);
-        }
-        Place::Last => parent.content().end,
-    };
-    splice(tree, Span { start: at, end: at }, &[source])
 }

@@ -3,7 +3,7 @@
 use xml::{Element, Span, Tree, Value};
 
 use crate::conflict::Conflict;
-use crate::edit::{Edit, Refusal, splice};
+use crate::edit::{Edit, Refusal};
 use crate::locate::descend;
 use crate::name::ExpandedName;
 use crate::selector::NodeSelector;
@@ -26,23 +26,15 @@ pub(crate) fn put_attribute(
     }
     if let Some(old) = element.attributes().iter().find(|attribute| name.is(attribute.name)) {
         let quoted = Span { start: old.value_span.start - 1, end: old.value_span.end + 1 };
-        return Ok(Edit { document: splice(tree, quoted, &[body]), created: false });
+        return Ok(Edit { document: tree.splice(quoted, &[body]), created: false });
     }
     if name.namespace.is_empty() && &*name.local == "xmlns" {
         return Err(Conflict::CannotInsert(Some("a namespace declaration is no attribute".into())).into());
     }
-    let at = last(element);
+    let at = element.attributes_end();
     let (declaration, written) = written(element, name);
     let parts = [declaration.as_bytes(), b" ", written.as_bytes(), b"=", body];
-    Ok(Edit { document: splice(tree, Span { start: at, end: at }, &parts), created: true })
-}
-
-/// Where the last attribute or declaration of a start tag ends, or else its name.
-fn last(element: Element<'_>) -> u32 {
-    let name_end = element.tag().start + 1 + element.name().written().len() as u32;
-    let attributes = element.attributes().iter().map(|attribute| attribute.span.end);
-    let declarations = element.declarations().iter().map(|declaration| declaration.span.end);
-    attributes.chain(declarations).max().unwrap_or(name_end)
+    Ok(Edit { document: tree.splice(Span { start: at, end: at }, &parts), created: true })
 }
 
 /// The name as it is to be written in the element's start tag, after a declaration if it needs one: the prefix that

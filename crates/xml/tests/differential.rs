@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use xml::{ErrorKind, Limits, Scanner, Token};
+use xml::{ErrorKind, Kind, Limits, Scanner, Token};
 
 /// One step through a document, with all that is meant and nothing of how it is written.
 #[derive(Debug, PartialEq)]
@@ -47,6 +47,47 @@ fn ours(bytes: &[u8]) -> Result<Vec<Step>, xml::Error> {
             }
         }
     }
+    Ok(steps)
+}
+
+/// The same, by way of the tree.
+fn of_tree(bytes: &[u8]) -> Result<Vec<Step>, xml::Error> {
+    let tree = xml::Tree::read(bytes, &Limits::NONE)?;
+    let mut steps = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
+    for node in tree.document().descendants() {
+        while open.pop_if(|end| *end == node.index()).is_some() {
+            steps.push(Step::End);
+        }
+        match node.kind() {
+            Kind::Document => {}
+            Kind::Element => {
+                let element = node.element().expect("it is one");
+                let attributes = element.attributes().iter().map(|attribute| {
+                    let name = attribute.name;
+                    (name.namespace.to_string(), name.local.to_owned(), attribute.value.to_string())
+                });
+                let name = element.name();
+                assert_eq!(element.namespace(name.prefix), Some(name.namespace));
+                steps.push(Step::Start {
+                    namespace: name.namespace.to_string(),
+                    local: name.local.to_owned(),
+                    attributes: attributes.collect(),
+                });
+                open.push(node.indices().end);
+            }
+            Kind::Text | Kind::CData => push_text(&mut steps, &node.value().expect("text").text()),
+            Kind::Comment => steps.push(Step::Comment(node.source()[4..node.source().len() - 3].to_owned())),
+            Kind::Instruction => {
+                let inner = &node.source()[2..node.source().len() - 2];
+                let space = |character| matches!(character, ' ' | '\t' | '\r' | '\n');
+                let (target, data) = inner.split_at(inner.find(space).unwrap_or(inner.len()));
+                let data = data.trim_start_matches(space);
+                steps.push(Step::Instruction(target.to_owned(), data.to_owned()));
+            }
+        }
+    }
+    steps.extend(open.iter().map(|_| Step::End));
     Ok(steps)
 }
 
@@ -126,6 +167,7 @@ fn is_strictness(text: &str) -> bool {
 
 fn compare(bytes: &[u8]) -> Result<(), TestCaseError> {
     let read = ours(bytes);
+    prop_assert_eq!(&of_tree(bytes), &read, "the tree says what the scanner says");
     let Ok(text) = str::from_utf8(bytes) else {
         prop_assert_eq!(read.expect_err("it is not UTF-8").kind, ErrorKind::NotUtf8);
         return Ok(());

@@ -1,5 +1,6 @@
 //! What an engine promises for documents: durable versions, one commit per tree, and a feed of changes.
 
+mod embedded;
 mod feed;
 mod memory;
 pub mod suite;
@@ -13,6 +14,7 @@ use xcap::{Change, DocumentSelector, ETag, Tree};
 
 use crate::StoreError;
 
+pub use embedded::{EmbeddedDocs, Found, Options, Stats};
 pub use feed::FEED_MAX;
 pub use memory::MemoryDocs;
 pub use wait::wait;
@@ -258,9 +260,14 @@ pub struct Committed {
 /// the other. Global documents may change together over all AUIDs, so they share partition 0.
 pub fn partition_of(tree: &Tree) -> Partition {
     match tree {
-        Tree::User(xui) => sip::aor_hash(xui).map_or(Partition(0), Partition::of_hash),
-        Tree::Global => Partition(0),
+        Tree::User(xui) => partition_of_user(Some(xui)),
+        Tree::Global => partition_of_user(None),
     }
+}
+
+/// The same by the XUI alone; `None` for the global tree.
+fn partition_of_user(xui: Option<&str>) -> Partition {
+    xui.and_then(sip::aor_hash).map_or(Partition(0), Partition::of_hash)
 }
 
 /// As stored: whole seconds.

@@ -1,0 +1,301 @@
+//! Opening: every segment is read once and replayed; a torn end is cut, damage is refused or given up.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use node::Partition;
+
+use super::frame::{self, FRAME_HEADER, FrameHeader, Kind, SEGMENT_HEADER};
+use super::index::Place;
+use super::log::{Segment, State, create_segment, damage, segment_name, segment_number};
+use super::{Found, Options};
+use crate::OpenError;
+use crate::disk::{Disk, DiskFile};
+use crate::docs::{FeedEntry, Position, partition_of_user};
+
+/// A repaired segment before it takes the place of the damaged one.
+const REPAIRED: &str = "docs-repair.new";
+
+/// What a directory holds.
+pub(crate) struct Replayed<F> {
+    pub(crate) state: State<F>,
+    /// The floors of the feed, and the segments they stand in.
+    pub(crate) floors: BTreeMap<Partition, (Position, u32)>,
+    pub(crate) found: Found,
+    /// A newest segment that was begun and never written to.
+    unborn: Option<u32>,
+}
+
+/// Why a replay stopped.
+pub(crate) enum Stop {
+    Damage { segment: u32, offset: u32, what: &'static str },
+    Io(OpenError),
+}
+
+impl From<Stop> for OpenError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Damage { segment, offset, what } => Self::Corrupt(damage(segment, offset, what)),
+            Stop::Io(error) => error,
+        }
+    }
+}
+
+/// Replays a directory and makes it ready to be written to.
+pub(crate) fn recover<D: Disk>(disk: &D, options: &Options) -> Result<Replayed<D::File>, OpenError> {
+    let mut given_up = Vec::new();
+    let mut mended = 0;
+    let mut replayed = loop {
+        match replay(disk, options.feed_entries) {
+            Err(Stop::Damage { segment, offset, what }) if options.give_up_damage && segment > mended => {
+                given_up.push(damage(segment, offset, what));
+                mend(disk, segment)?;
+                mended = segment;
+            }
+            other => break other?,
+        }
+    };
+    replayed.found.given_up = given_up;
+    settle(disk, &mut replayed)?;
+    Ok(replayed)
+}
+
+/// Reads what a directory holds. Touches nothing.
+pub(crate) fn replay<D: Disk>(disk: &D, feed_entries: usize) -> Result<Replayed<D::File>, Stop> {
+    let names = io("list the directory", disk.list())?;
+    let mut numbers: Vec<u32> = names.iter().filter_map(|name| segment_number(name)).collect();
+    numbers.sort_unstable();
+    let mut replay = Replay {
+        disk,
+        state: State::new(feed_entries),
+        floors: BTreeMap::new(),
+        entries: BTreeMap::new(),
+        found: Found::default(),
+    };
+    let mut unborn = None;
+    if let Some(last) = numbers.last().copied() {
+        let bytes = read_segment(disk, last)?.map_or(Vec::new(), |read| read.bytes);
+        if frame::read_segment_header(&bytes, last).is_none() && !is_promised(&bytes, last, 0) {
+            numbers.pop();
+            unborn = Some(last);
+        }
+    }
+    if let (Some(first), Some(last)) = (numbers.first().copied(), numbers.last().copied()) {
+        for number in first..=last {
+            replay.segment(number, number == last)?;
+        }
+    }
+    let Replay { state, floors, found, .. } = replay.feed();
+    Ok(Replayed { state, floors, found, unborn })
+}
+
+struct Replay<'a, D: Disk> {
+    disk: &'a D,
+    state: State<D::File>,
+    floors: BTreeMap<Partition, (Position, u32)>,
+    /// The newest changes for the feed.
+    entries: BTreeMap<Position, (Partition, FeedEntry)>,
+    found: Found,
+}
+
+impl<D: Disk> Replay<'_, D> {
+    fn segment(&mut self, number: u32, is_head: bool) -> Result<(), Stop> {
+        let stop = |offset, what| Stop::Damage { segment: number, offset, what };
+        let Some(Read { file, bytes }) = read_segment(self.disk, number)? else {
+            return Err(stop(0, "the segment is missing"));
+        };
+        if frame::read_segment_header(&bytes, number).is_none() {
+            return Err(stop(0, "no sound segment header"));
+        }
+        self.state.segments.push_back(Segment::new(number, Arc::new(file)));
+        // What a closed segment has beyond its promised length was never answered for.
+        let promised = if is_head { None } else { self.promised_length(number)? };
+        let end = promised.map_or(bytes.len(), |promised| bytes.len().min(promised as usize));
+        let bytes = &bytes[..end];
+        let mut at = SEGMENT_HEADER;
+        while (at as usize) < end {
+            let frame = read_frame(&bytes[at as usize..], number, at);
+            let is_whole = frame.as_ref().is_some_and(|frame| frame.decayed.is_empty());
+            if !is_whole && is_head && !is_promised(bytes, number, at) {
+                self.found.torn_bytes += end as u64 - u64::from(at);
+                return Ok(());
+            }
+            let frame = frame.ok_or_else(|| stop(at, "no sound frame"))?;
+            self.apply(number, at + FRAME_HEADER as u32, frame.body);
+            self.state.position = self.state.position.max(Position(frame.header.position));
+            let decayed = frame.decayed.iter().map(|offset| {
+                damage(number, at + FRAME_HEADER as u32 + offset, "the checksum of a document does not match")
+            });
+            self.found.damaged.extend(decayed);
+            at += frame.header.length();
+            self.state.head_mut().length = at;
+        }
+        match promised {
+            Some(promised) if at < promised => Err(stop(at, "the segment is too short")),
+            _ => Ok(()),
+        }
+    }
+
+    fn apply(&mut self, segment: u32, base: u32, body: &[u8]) {
+        for (at, stored) in frame::records(body) {
+            self.state.apply(&stored, Place { segment, offset: base + at, length: stored.length });
+            let record = &stored.record;
+            let position = Position(record.position);
+            if record.kind == Kind::Floor {
+                let floor = self.floors.entry(record.partition()).or_default();
+                *floor = (floor.0.max(position), segment);
+            } else {
+                let partition = partition_of_user(record.xui);
+                self.entries.insert(position, (partition, record.feed_entry()));
+                self.limit_entries();
+            }
+        }
+    }
+
+    fn limit_entries(&mut self) {
+        while self.entries.len() > self.state.recent.limit() {
+            let Some((position, (partition, _))) = self.entries.pop_first() else { return };
+            self.state.recent.trim(partition, position);
+        }
+    }
+
+    /// Makes the feed, in the order of positions.
+    fn feed(mut self) -> Self {
+        for (partition, (floor, _)) in &self.floors {
+            self.state.recent.trim(*partition, *floor);
+        }
+        for (partition, entry) in core::mem::take(&mut self.entries).into_values() {
+            self.state.recent.add(partition, entry);
+        }
+        self
+    }
+
+    /// How long a closed segment was when the next one began, if that can be read.
+    fn promised_length(&self, number: u32) -> Result<Option<u32>, Stop> {
+        let file = match self.disk.open(&segment_name(number + 1)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Stop::Io(OpenError::Io { doing: "open a segment", source })),
+        };
+        let mut header = [0; SEGMENT_HEADER as usize];
+        match file.read(0, &mut header) {
+            Ok(()) => Ok(frame::read_segment_header(&header, number + 1)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(source) => Err(Stop::Io(OpenError::Io { doing: "read a segment", source })),
+        }
+    }
+}
+
+struct Frame<'a> {
+    header: FrameHeader,
+    body: &'a [u8],
+    /// Offsets in `body` of records whose own bodies are not what was written.
+    decayed: Vec<u32>,
+}
+
+fn read_frame(bytes: &[u8], number: u32, at: u32) -> Option<Frame<'_>> {
+    let header = frame::read_frame_header(bytes, number, at)?;
+    let body = frame::read_frame_body(&header, &bytes[FRAME_HEADER..])?;
+    let decayed = frame::records(body).filter(|(_, stored)| !stored.is_body_sound());
+    Some(Frame { header, body, decayed: decayed.map(|(at, _)| at).collect() })
+}
+
+/// Whether anything from `at` on was on disk when a later frame was written: then it is not a torn end.
+fn is_promised(bytes: &[u8], number: u32, at: u32) -> bool {
+    let mut from = at;
+    while let Some((offset, header)) = frame::find_frame(bytes, number, from) {
+        if header.synced > at {
+            return true;
+        }
+        from = offset + 1;
+    }
+    false
+}
+
+/// Makes a replayed directory ready to be written to: cuts what was never promised, makes sure that there is a head, and
+/// that all that was read is on disk.
+fn settle<D: Disk>(disk: &D, replayed: &mut Replayed<D::File>) -> Result<(), OpenError> {
+    if let Some(number) = replayed.unborn {
+        io("remove a segment", disk.remove(&segment_name(number)))?;
+        io("sync the directory", disk.sync_names())?;
+    }
+    let state = &mut replayed.state;
+    if state.segments.is_empty() {
+        let first = replayed.unborn.unwrap_or(1);
+        state.segments.push_back(io("create a segment", create_segment(disk, first, 0))?);
+    }
+    let head = state.head();
+    if io("measure a segment", head.file.length())? > u64::from(head.length) {
+        io("cut a segment", head.file.truncate(u64::from(head.length)))?;
+    }
+    io("sync a segment", head.file.sync())?;
+    io("sync the directory", disk.sync_names())?;
+    Ok(())
+}
+
+/// Writes a damaged segment anew, with everything in it that can be read.
+fn mend<D: Disk>(disk: &D, number: u32) -> Result<(), OpenError> {
+    let mut bytes = read_segment(disk, number)?.map_or(Vec::new(), |read| read.bytes);
+    if frame::read_segment_header(&bytes, number).is_none() {
+        bytes.resize(bytes.len().max(SEGMENT_HEADER as usize), 0);
+        let previous = read_segment(disk, number - 1)?.map_or(0, |read| read.bytes.len() as u32);
+        bytes[..SEGMENT_HEADER as usize].copy_from_slice(&frame::segment_header(number, previous));
+    }
+    let next = read_segment(disk, number + 1)?;
+    let promised = next.and_then(|read| frame::read_segment_header(&read.bytes, number + 1));
+    if let Some(promised) = promised {
+        bytes.resize(promised as usize, 0);
+    }
+    let mut at = SEGMENT_HEADER;
+    while (at as usize) < bytes.len() {
+        match read_frame(&bytes[at as usize..], number, at) {
+            Some(frame) => at += frame.header.length(),
+            None => skip(&mut bytes, number, at, promised.is_some()),
+        }
+    }
+    let name = segment_name(number);
+    let file = io("create a repaired segment", disk.create(REPAIRED))?;
+    io("write a repaired segment", file.append(&bytes))?;
+    io("sync a repaired segment", file.sync())?;
+    io("rename a repaired segment", disk.rename(REPAIRED, &name))?;
+    io("sync the directory", disk.sync_names())?;
+    Ok(())
+}
+
+/// Covers the damage at `at` with a void up to the next frame header, or to the end.
+fn skip(bytes: &mut Vec<u8>, number: u32, at: u32, is_closed: bool) {
+    let end = bytes.len() as u32;
+    let next = frame::find_frame(bytes, number, at + 1).map_or(end, |(offset, _)| offset);
+    if (next == end && !is_closed) || next - at < FRAME_HEADER as u32 {
+        bytes.truncate(at as usize);
+        return;
+    }
+    let from = at as usize;
+    bytes[from..from + FRAME_HEADER].copy_from_slice(&frame::void(number, at, next - at));
+}
+
+struct Read<F> {
+    file: F,
+    bytes: Vec<u8>,
+}
+
+/// A segment's file and all its bytes; `None` if there is no such file.
+fn read_segment<D: Disk>(disk: &D, number: u32) -> Result<Option<Read<D::File>>, Stop> {
+    let file = match disk.open(&segment_name(number)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Stop::Io(OpenError::Io { doing: "open a segment", source })),
+    };
+    let length = io("measure a segment", file.length())?;
+    let Ok(length) = u32::try_from(length) else {
+        return Err(Stop::Damage { segment: number, offset: u32::MAX, what: "the segment is too large" });
+    };
+    let mut bytes = vec![0; length as usize];
+    io("read a segment", file.read(0, &mut bytes))?;
+    Ok(Some(Read { file, bytes }))
+}
+
+fn io<T>(doing: &'static str, outcome: io::Result<T>) -> Result<T, Stop> {
+    outcome.map_err(|source| Stop::Io(OpenError::Io { doing, source }))
+}

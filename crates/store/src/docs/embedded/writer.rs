@@ -1,0 +1,389 @@
+//! The writer: one thread that appends. Commits that wait together share one append and one sync.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use sip_stack::Timestamp;
+use xcap::{Change, DocumentSelector, ETag, Tree, Version};
+
+use super::Options;
+use super::compact::Compaction;
+use super::frame::{Encoding, FRAME_HEADER, Frames, Kind, RECORD_HEADER, Record, SEGMENT_HEADER, TEXT_MAX};
+use super::index::Place;
+use super::log::{Shared, create_segment, refused};
+use super::queue::{Caller, Job, Work};
+use crate::StoreError;
+use crate::disk::{Disk, DiskFile};
+use crate::docs::{Commit, Committed, FeedEntry, Outcome, Position, Write, partition_of, whole_seconds};
+
+/// About how many bytes of the log one group takes.
+const GROUP: usize = 4 << 20;
+/// The most operations of a commit.
+const OPERATIONS_MAX: usize = 4096;
+/// Bodies below this are not worth compressing.
+const COMPRESS_MIN: usize = 256;
+
+/// The writing end of a store.
+pub(crate) struct Writer<D: Disk> {
+    pub(crate) shared: Arc<Shared<D>>,
+    frames: Frames,
+    compaction: Compaction,
+    /// The head may end in bytes that nobody knows of: nothing may follow them, so the next group begins a segment.
+    spoiled: bool,
+}
+
+/// Starts the thread.
+pub(crate) fn start<D: Disk>(
+    shared: &Arc<Shared<D>>,
+    compaction: Compaction,
+) -> std::io::Result<JoinHandle<()>> {
+    let shared = Arc::clone(shared);
+    let mut writer = Writer { shared, frames: Frames::default(), compaction, spoiled: false };
+    std::thread::Builder::new().name("docs-writer".into()).spawn(move || {
+        let _closes = Closes(Arc::clone(&writer.shared));
+        writer.run();
+    })
+}
+
+/// Sees to it that nobody waits for a writer that is gone, however it went.
+struct Closes<D: Disk>(Arc<Shared<D>>);
+
+impl<D: Disk> Drop for Closes<D> {
+    fn drop(&mut self) {
+        self.0.queue.close();
+    }
+}
+
+/// About how many bytes of log a commit needs; refused if it is above a limit.
+pub(crate) fn measure(commit: &Commit, options: &Options) -> Result<usize, StoreError> {
+    let mut bytes = FRAME_HEADER;
+    let tree = match &commit.tree {
+        Tree::User(xui) => xui.len(),
+        Tree::Global => 0,
+    };
+    for operation in &commit.operations {
+        let (etag, mime, body) = match &operation.write {
+            Write::Put { etag, mime, body } => {
+                (etag.0.len(), mime.as_ref().map_or(0, |mime| mime.len()), body.len())
+            }
+            Write::Delete | Write::Check => (0, 0, 0),
+        };
+        let texts = [tree, operation.auid.len(), operation.name.len(), mime, etag];
+        if body > options.document_bytes_max as usize || texts.iter().any(|length| *length > TEXT_MAX) {
+            return Err(StoreError::TooLarge);
+        }
+        // The version before is not known yet; it is as long as this one.
+        bytes += RECORD_HEADER + texts.iter().sum::<usize>() + etag.max(64) + body;
+    }
+    if commit.operations.len() > OPERATIONS_MAX || bytes > half_segment(options) {
+        return Err(StoreError::TooLarge);
+    }
+    Ok(bytes)
+}
+
+/// The same for the removal of as many documents.
+pub(crate) fn measure_delete(tree: &Tree, documents: usize) -> usize {
+    let xui = match tree {
+        Tree::User(xui) => xui.len(),
+        Tree::Global => 0,
+    };
+    FRAME_HEADER + documents * (RECORD_HEADER + xui + 128)
+}
+
+/// What a group of commits may have, and what the compaction may add to it: together they fit into an empty segment.
+pub(crate) fn half_segment(options: &Options) -> usize {
+    (options.segment_bytes - SEGMENT_HEADER) as usize / 2
+}
+
+/// A commit that has been looked at.
+struct Planned {
+    caller: Caller,
+    outcome: Result<Outcome, StoreError>,
+    at: Timestamp,
+    changes: Vec<New>,
+    /// The position of the first change.
+    first: Position,
+}
+
+/// A change that is about to be made.
+struct New {
+    change: Change,
+    mime: Option<Arc<str>>,
+}
+
+impl New {
+    fn etag(&self) -> Option<ETag> {
+        self.change.current.as_ref().map(|version| version.etag.clone())
+    }
+}
+
+impl<D: Disk> Writer<D> {
+    fn run(&mut self) {
+        let bytes = GROUP.min(half_segment(&self.shared.options));
+        let mut siblings = 0;
+        loop {
+            let jobs = self.shared.queue.take(bytes, siblings);
+            siblings = jobs.len();
+            if jobs.is_empty() {
+                self.end();
+                return;
+            }
+            self.group(jobs);
+        }
+    }
+
+    /// Does a group of jobs: plans them one after the other, appends what they change with one call, syncs once,
+    /// applies, tells, answers.
+    fn group(&mut self, jobs: Vec<Job>) {
+        let expected = jobs.iter().map(|job| job.bytes).sum::<usize>();
+        self.frames.clear();
+        // First, so that what it moves comes before what may replace it in the same group.
+        self.compaction.gather(&self.shared, &mut self.frames, expected, self.spoiled);
+        let planned = self.plan(jobs);
+        let result = if self.frames.is_empty() { Ok(()) } else { self.append() };
+        match result {
+            Ok(()) => self.apply(planned),
+            Err(error) => {
+                self.compaction.abandon();
+                for planned in planned {
+                    // A precondition that failed may have failed because of another commit of this group.
+                    planned.caller.answer(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    fn plan(&mut self, jobs: Vec<Job>) -> Vec<Planned> {
+        let state = self.shared.read();
+        let mut position = state.position;
+        // What the commits of this group have made of documents so far.
+        let mut ahead: BTreeMap<DocumentSelector, Option<ETag>> = BTreeMap::new();
+        let mut planned = Vec::with_capacity(jobs.len());
+        for Job { work, caller, .. } in jobs {
+            let commit = match work {
+                Work::Commit(commit) => commit,
+                Work::DeleteTree(tree, at) => {
+                    let stored = state.index.list(&tree).map(|listed| listed.document);
+                    let newer = ahead.keys().filter(|document| document.tree == tree).cloned();
+                    let mut names: Vec<_> =
+                        stored.chain(newer).map(|document| (document.auid, document.name)).collect();
+                    names.sort_unstable();
+                    names.dedup();
+                    Commit::deleting(tree.clone(), at, names)
+                }
+            };
+            let (at, first) = (whole_seconds(commit.at), Position(position.0 + 1));
+            let known = |document: &DocumentSelector| match ahead.get(document) {
+                Some(etag) => etag.clone(),
+                None => state
+                    .index
+                    .get(&document.tree, &document.auid, &document.name)
+                    .map(|entry| entry.etag.clone()),
+            };
+            let (outcome, changes) = match decide(commit, known) {
+                Err(failed) => (Ok(failed), Vec::new()),
+                Ok(changes)
+                    if !encode(&mut self.frames, &changes, first, at, half_segment(&self.shared.options)) =>
+                {
+                    (Err(StoreError::TooLarge), Vec::new())
+                }
+                Ok(changes) => {
+                    position.0 += changes.len() as u64;
+                    ahead.extend(changes.iter().map(|new| (new.change.document.clone(), new.etag())));
+                    (Ok(Outcome::Done { position }), changes)
+                }
+            };
+            planned.push(Planned { caller, outcome, at, changes, first });
+        }
+        planned
+    }
+
+    /// Brings the frames to the disk. After an error nothing has changed, unless it is [`StoreError::Unknown`].
+    fn append(&mut self) -> Result<(), StoreError> {
+        let (mut number, mut length, mut file) = self.head();
+        let needs = length as usize + self.frames.length();
+        if self.spoiled || (length > SEGMENT_HEADER && needs > self.shared.options.segment_bytes as usize) {
+            self.roll(number, length)?;
+            (number, length, file) = self.head();
+        }
+        if let Err(error) = file.append(self.frames.finish(number, length)) {
+            self.spoiled = file.truncate(u64::from(length)).is_err();
+            return Err(if self.spoiled { StoreError::Unknown } else { refused(&error) });
+        }
+        if let Err(error) = file.sync() {
+            // The kernel may have dropped what it could not write, and a second sync would succeed without it.
+            self.spoil(&format!("a sync failed: {error}"));
+            return Err(StoreError::Unknown);
+        }
+        Ok(())
+    }
+
+    fn head(&self) -> (u32, u32, Arc<D::File>) {
+        let state = self.shared.read();
+        let head = state.head();
+        (head.number, head.length, Arc::clone(&head.file))
+    }
+
+    /// Closes the head where it is on disk and begins the next segment. From its first attempt on nothing may be added to
+    /// the head: the new segment says how long the head was, and may outlive a failure of what follows.
+    fn roll(&mut self, number: u32, length: u32) -> Result<(), StoreError> {
+        self.spoiled = true;
+        match create_segment(&self.shared.disk, number + 1, length) {
+            Ok(segment) => {
+                let mut state = self.shared.write();
+                state.segments.push_back(segment);
+                state.trouble = None;
+                self.spoiled = false;
+                Ok(())
+            }
+            Err(error) => {
+                self.spoil(&format!("could not begin a segment: {error}"));
+                Err(refused(&error))
+            }
+        }
+    }
+
+    fn spoil(&mut self, what: &str) {
+        self.spoiled = true;
+        self.shared.write().trouble = Some(what.to_owned());
+    }
+
+    /// The group is on disk: readers see it, then the listener, then the callers.
+    fn apply(&mut self, planned: Vec<Planned>) {
+        self.show(&planned);
+        let mut listener = self.shared.listener.lock().expect("a listener does not panic");
+        for planned in planned {
+            let Planned { caller, outcome, changes, first, .. } = planned;
+            if let Some(listener) = &mut *listener {
+                for (New { change, .. }, position) in changes.into_iter().zip(first.0..) {
+                    let (position, partition) = (Position(position), partition_of(&change.document.tree));
+                    listener(&Committed { position, partition, change });
+                }
+            }
+            caller.answer(outcome);
+        }
+        drop(listener);
+        self.compaction.settle(&self.shared);
+    }
+
+    fn show(&mut self, planned: &[Planned]) {
+        let mut bodies = planned.iter().flat_map(|planned| &planned.changes);
+        let mut state = self.shared.write();
+        let mut cache = self.shared.cache();
+        let (number, base) = (state.head().number, state.head().length);
+        state.head_mut().length += self.frames.length() as u32;
+        for (at, stored) in self.frames.records() {
+            let place = Place { segment: number, offset: base + at, length: stored.length };
+            let before = state.apply(&stored, place);
+            let is_moved = stored.record.position <= state.position.0;
+            if is_moved {
+                if let Some(before) = before {
+                    cache.moved(before, place);
+                }
+                continue;
+            }
+            if let Some(before) = before {
+                cache.remove(before);
+            }
+            let new = bodies.next().expect("a record was made from each change");
+            if let Some(version) = &new.change.current {
+                cache.put(place, Arc::clone(&version.body));
+            }
+        }
+        drop(cache);
+        for planned in planned {
+            for (New { change, .. }, position) in planned.changes.iter().zip(planned.first.0..) {
+                let entry = FeedEntry::of(Position(position), planned.at, change);
+                state.recent.add(partition_of(&change.document.tree), entry);
+                state.position = Position(position);
+            }
+        }
+    }
+
+    /// Everything is on disk. A last empty frame says so, so that decay of the end is told from a torn end.
+    fn end(&mut self) {
+        let (number, length, file) = self.head();
+        let position = self.shared.read().position;
+        let has_room = length as usize + FRAME_HEADER <= self.shared.options.segment_bytes as usize;
+        if self.spoiled || !has_room || length == SEGMENT_HEADER {
+            return;
+        }
+        self.frames.clear();
+        self.frames.begin();
+        self.frames.end(position);
+        if file.append(self.frames.finish(number, length)).is_ok() {
+            // Nobody is left to hear of a failure, and nothing that was promised depends on it.
+            let _ = file.sync();
+        }
+    }
+}
+
+/// What a commit changes, given the versions that are there; or the first precondition that does not hold.
+fn decide(commit: Commit, known: impl Fn(&DocumentSelector) -> Option<ETag>) -> Result<Vec<New>, Outcome> {
+    let is_one = commit.operations.len() == 1;
+    let mut changes: Vec<New> = Vec::with_capacity(commit.operations.len());
+    // What the operations so far have made of documents.
+    let mut own: BTreeMap<DocumentSelector, Option<ETag>> = BTreeMap::new();
+    for operation in commit.operations {
+        let document =
+            DocumentSelector { auid: operation.auid, tree: commit.tree.clone(), name: operation.name };
+        let previous = own.get(&document).cloned().unwrap_or_else(|| known(&document));
+        if !operation.precondition.holds(previous.as_ref()) {
+            return Err(Outcome::Failed { document, current: previous });
+        }
+        let (current, mime) = match operation.write {
+            Write::Check => continue,
+            Write::Delete if previous.is_none() => continue,
+            Write::Delete => (None, None),
+            Write::Put { etag, mime, body } => (Some(Version { etag, body }), mime),
+        };
+        let new = New { change: Change { document, previous, current }, mime };
+        if !is_one {
+            own.insert(new.change.document.clone(), new.etag());
+        }
+        changes.push(new);
+    }
+    Ok(changes)
+}
+
+/// Adds the changes of one commit as a frame; false, and nothing, if it would be longer than `limit`.
+fn encode(frames: &mut Frames, changes: &[New], first: Position, at: Timestamp, limit: usize) -> bool {
+    if changes.is_empty() {
+        return true;
+    }
+    let start = frames.length();
+    frames.begin();
+    let mut packed = Vec::new();
+    for (New { change, mime }, position) in changes.iter().zip(first.0..) {
+        let mut record = Record::change(&change.document, Position(position), at);
+        record.mime = mime.as_deref();
+        record.previous = change.previous.as_ref().map(|etag| &*etag.0);
+        if let Some(version) = &change.current {
+            record.kind = Kind::Put;
+            record.current = Some(&version.etag.0);
+            record.plain_length = version.body.len() as u32; // limited by the options
+            (record.encoding, record.body) = pack(&version.body, &mut packed);
+        }
+        frames.add(&record);
+    }
+    if frames.length() - start > limit {
+        frames.abandon();
+        return false;
+    }
+    frames.end(Position(first.0 + changes.len() as u64 - 1));
+    true
+}
+
+/// A body as it is stored: compressed where that saves a quarter.
+fn pack<'a>(body: &'a [u8], packed: &'a mut Vec<u8>) -> (Encoding, &'a [u8]) {
+    if body.len() >= COMPRESS_MIN {
+        packed.resize(lz4_flex::block::get_maximum_output_size(body.len()), 0);
+        if let Ok(length) = lz4_flex::block::compress_into(body, packed)
+            && length < body.len() / 4 * 3
+        {
+            return (Encoding::Lz4, &packed[..length]);
+        }
+    }
+    (Encoding::Plain, body)
+}

@@ -38,8 +38,8 @@ macro_rules! schema {
         $content:tt; $($rest:tt)*) => {
         $(#[$doc])*
         $vis static $id: $crate::schema::Element = {
-            static TYPE: $crate::schema::Type = $crate::schema!(@type [$($attribute),*] $content);
-            $crate::schema::Element { origin: &ORIGIN, names: &[$($name),+], kind: &TYPE }
+            static __TYPE: $crate::schema::Type = $crate::schema!(@type [$($attribute),*] $content);
+            $crate::schema::Element { origin: &ORIGIN, names: &[$($name),+], kind: &__TYPE }
         };
         $crate::schema!(@next $($rest)*);
     };
@@ -47,8 +47,8 @@ macro_rules! schema {
         $how:ident $content:tt; $($rest:tt)*) => {
         $(#[$doc])*
         $vis static $id: $crate::schema::Element = {
-            static TYPE: $crate::schema::Type = $crate::schema!(@type [$($attribute),*] $how $content);
-            $crate::schema::Element { origin: &ORIGIN, names: &[$($name),+], kind: &TYPE }
+            static __TYPE: $crate::schema::Type = $crate::schema!(@type [$($attribute),*] $how $content);
+            $crate::schema::Element { origin: &ORIGIN, names: &[$($name),+], kind: &__TYPE }
         };
         $crate::schema!(@next $($rest)*);
     };
@@ -65,18 +65,18 @@ macro_rules! schema {
     };
 
     (@type [$($attribute:expr),*] $($content:tt)+) => {{
-        const ATTRIBUTES: &[$crate::schema::Attribute] = &[$($attribute),*];
-        $crate::schema::Type::new(&ORIGIN, $crate::schema!(@content $($content)+), ATTRIBUTES)
+        const __ATTRIBUTES: &[$crate::schema::Attribute] = &[$($attribute),*];
+        $crate::schema::Type::new(&ORIGIN, $crate::schema!(@content $($content)+), __ATTRIBUTES)
     }};
     (@content empty) => { $crate::schema::Content::Empty };
     (@content text($simple:expr)) => { $crate::schema::Content::Text($simple) };
     (@content mixed($($model:tt)*)) => { $crate::schema::Content::Mixed($crate::schema!(@model $($model)*)) };
     (@content ($($model:tt)*)) => { $crate::schema::Content::Elements($crate::schema!(@model $($model)*)) };
     (@model $($model:tt)*) => {{
-        static PARTICLE: $crate::schema::Particle = $crate::schema!(@parse [] [] $($model)*);
-        static AUTOMATON: $crate::schema::Automaton<{ PARTICLE.leaves() }> =
-            $crate::schema::Automaton::new(&PARTICLE);
-        AUTOMATON.model()
+        static __PARTICLE: $crate::schema::Particle = $crate::schema!(@parse [] [] $($model)*);
+        static __AUTOMATON: $crate::schema::Automaton<{ __PARTICLE.leaves() }> =
+            $crate::schema::Automaton::new(&__PARTICLE);
+        __AUTOMATON.model()
     }};
 
     // A content model, particle by particle: first those that are done with their separator, then the current one.
@@ -115,15 +115,15 @@ macro_rules! schema {
     };
     (@parse [] [$current:expr]) => { $current };
     (@parse [$($done:tt ,)+] [$current:expr]) => {{
-        static PARTS: &[$crate::schema::Particle] = &[$($done,)+ $current];
-        $crate::schema::Particle::Sequence(PARTS)
+        static __PARTS: &[$crate::schema::Particle] = &[$($done,)+ $current];
+        $crate::schema::Particle::Sequence(__PARTS)
     }};
     (@parse [$($done:tt |)+] [$current:expr]) => {{
-        static PARTS: &[$crate::schema::Particle] = &[$($done,)+ $current];
-        $crate::schema::Particle::Choice(PARTS)
+        static __PARTS: &[$crate::schema::Particle] = &[$($done,)+ $current];
+        $crate::schema::Particle::Choice(__PARTS)
     }};
     (@repeat $current:expr, $min:expr, $max:expr) => {{
-        static PART: &$crate::schema::Particle = &$current;
-        $crate::schema::Particle::Repeat(PART, $min, $max)
+        static __PART: &$crate::schema::Particle = &$current;
+        $crate::schema::Particle::Repeat(__PART, $min, $max)
     }};
 }

@@ -23,6 +23,7 @@
 //! ```
 
 mod builder;
+mod grammar;
 mod index;
 mod names;
 mod presence;
@@ -31,6 +32,7 @@ mod status;
 mod summary;
 
 pub use builder::{Builder, empty};
+pub use grammar::{GRAMMAR, check};
 pub use names::{DATA_MODEL, PIDF, RPID};
 pub use presence::{Element, Kind, Presence};
 pub use reading::{Note, Person, Tuple};

@@ -125,7 +125,8 @@ impl Service {
     }
 }
 
-fn element(to: &mut Vec<u8>, name: &str, content: &str) {
+/// Appends an element with text in it, and a line end.
+pub(crate) fn element(to: &mut Vec<u8>, name: &str, content: &str) {
     to.push(b'<');
     to.extend_from_slice(name.as_bytes());
     to.push(b'>');

@@ -1,31 +1,60 @@
 //! What an XCAP server can do, RFC 4825 §12.
 
-use xml::Limits;
-use xml::schema::{ANY_URI, Grammar, Invalid, STRING, Vocabulary};
+mod grammar;
+
+use xml::schema::Invalid;
+use xml::{Element, Limits, Tree};
+
+pub use grammar::{GRAMMAR, check};
+
+use crate::resource_lists::writing::attribute;
+use crate::rls_services::element;
 
 /// The namespace, RFC 4825 §15.3.2.
 pub const NAMESPACE: &str = "urn:ietf:params:xml:ns:xcap-caps";
 /// The media type, RFC 4825 §15.2.5.
 pub const MEDIA_TYPE: &str = "application/xcap-caps+xml";
 
-xml::schema! {
-    namespace NAMESPACE from "RFC 4825 §12.2";
-
-    element XCAP_CAPS = "xcap-caps" [] (AUIDS, EXTENSIONS?, NAMESPACES, other*);
-    element AUIDS = "auids" [] (AUID*);
-    element AUID = "auid" [] text(STRING);
-    element EXTENSIONS = "extensions" [] (EXTENSION*);
-    element EXTENSION = "extension" [] text(STRING);
-    element NAMESPACES = "namespaces" [] (NAMESPACE_NAME*);
-    element NAMESPACE_NAME = "namespace" [] text(ANY_URI);
+/// A capabilities document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The application usages that are served.
+    pub auids: Vec<String>,
+    /// Extensions of XCAP itself.
+    pub extensions: Vec<String>,
+    /// The namespaces whose elements can be validated.
+    pub namespaces: Vec<String>,
 }
 
-static VOCABULARY: Vocabulary = Vocabulary { origin: &ORIGIN, elements: &[&XCAP_CAPS], attributes: &[] };
+impl Capabilities {
+    /// Reads a document that follows its grammar.
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Invalid> {
+        check(bytes, limits)?;
+        let tree = Tree::read(bytes, limits)?;
+        let texts = |name| {
+            let group = tree.root().child(NAMESPACE, name);
+            group.into_iter().flat_map(Element::elements).map(text).collect()
+        };
+        Ok(Self { auids: texts("auids"), extensions: texts("extensions"), namespaces: texts("namespaces") })
+    }
 
-/// The one document of its kind.
-pub static GRAMMAR: Grammar = Grammar { root: &XCAP_CAPS, vocabularies: &[&VOCABULARY] };
+    /// The document, with its XML declaration. Reading it gives what was printed.
+    pub fn print(&self) -> Vec<u8> {
+        let mut to = Vec::with_capacity(1024);
+        to.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<xcap-caps");
+        attribute(&mut to, "xmlns", NAMESPACE);
+        to.extend_from_slice(b">\n<auids>\n");
+        self.auids.iter().for_each(|auid| element(&mut to, "auid", auid));
+        to.extend_from_slice(b"</auids>\n<extensions>\n");
+        self.extensions.iter().for_each(|extension| element(&mut to, "extension", extension));
+        to.extend_from_slice(b"</extensions>\n<namespaces>\n");
+        self.namespaces.iter().for_each(|namespace| element(&mut to, "namespace", namespace));
+        to.extend_from_slice(b"</namespaces>\n</xcap-caps>\n");
+        to
+    }
+}
 
-/// Checks a document against its grammar.
-pub fn check(bytes: &[u8], limits: &Limits) -> Result<(), Invalid> {
-    xml::schema::check(bytes, &GRAMMAR, limits)
+/// The text of an element, without whitespace around it.
+fn text(element: Element<'_>) -> String {
+    element.node().string_value().trim_matches([' ', '\t', '\r', '\n']).to_owned()
 }

@@ -1,7 +1,9 @@
 //! Every grammar on the examples of its standard, and on changes of them.
 
 mod lists;
+mod presence;
 mod rules;
+mod servers;
 
 use std::ffi::OsStr;
 use std::fs;

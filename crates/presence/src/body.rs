@@ -1,9 +1,6 @@
 //! From the body of a PUBLISH to a presence document: coding, type, and limits.
 
-use std::io::Read;
-
 use documents::pidf::Presence;
-use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use sip::{MediaType, Message, Name};
 
 use crate::refusal::Refusal;
@@ -20,40 +17,12 @@ pub fn document(request: &Message<'_>, max: usize) -> Result<Option<Presence>, R
     if !media.is_some_and(|media| media.is("application", "pidf+xml")) {
         return Err(Refusal::UnsupportedBody);
     }
-    let unpacked;
-    let plain = match request.get(Name::ContentEncoding) {
-        None => body,
-        Some(coding) if coding.eq_ignore_ascii_case("identity") => body,
-        Some(coding) => {
-            unpacked = unpack(coding, body, max)?;
-            &unpacked
-        }
-    };
-    if plain.len() > max {
-        return Err(Refusal::BodyTooLarge { max });
-    }
+    let coding = request.get(Name::ContentEncoding);
+    let plain = sip::unpack(coding, body, max).map_err(|error| match error {
+        sip::CodingError::Unknown => Refusal::UnsupportedCoding,
+        sip::CodingError::TooLarge => Refusal::BodyTooLarge { max },
+        sip::CodingError::Broken(defect) => Refusal::BrokenBody(defect),
+    })?;
     let limits = xml::Limits { bytes: max, ..xml::Limits::default() };
-    Presence::parse(plain, &limits).map(Some).map_err(|defect| Refusal::BrokenBody(defect.to_string()))
-}
-
-fn unpack(coding: &str, body: &[u8], max: usize) -> Result<Vec<u8>, Refusal> {
-    match coding.to_ascii_lowercase().as_str() {
-        "gzip" | "x-gzip" => read(GzDecoder::new(body), max),
-        // RFC 9110 §8.4.1.2 means the zlib format by "deflate"; some senders leave its wrapper out.
-        "deflate" => match read(ZlibDecoder::new(body), max) {
-            Err(Refusal::BrokenBody(_)) => read(DeflateDecoder::new(body), max),
-            unpacked => unpacked,
-        },
-        _ => Err(Refusal::UnsupportedCoding),
-    }
-}
-
-fn read(packed: impl Read, max: usize) -> Result<Vec<u8>, Refusal> {
-    let mut plain = Vec::new();
-    let bound = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
-    match packed.take(bound).read_to_end(&mut plain) {
-        Ok(_) if plain.len() > max => Err(Refusal::BodyTooLarge { max }),
-        Ok(_) => Ok(plain),
-        Err(defect) => Err(Refusal::BrokenBody(defect.to_string())),
-    }
+    Presence::parse(&plain, &limits).map(Some).map_err(|defect| Refusal::BrokenBody(defect.to_string()))
 }

@@ -7,7 +7,7 @@ use sip_stack::subscriptions::{self, RETRY_AFTER};
 /// What the Presence Server takes as a body.
 pub const PIDF: &str = "application/pidf+xml";
 /// The codings that a body may have.
-pub const CODINGS: &str = "gzip, deflate, identity";
+pub const CODINGS: &str = sip::CODINGS;
 
 /// Why the Presence Server will not take a PUBLISH or SUBSCRIBE.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

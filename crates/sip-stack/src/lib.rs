@@ -11,6 +11,7 @@ pub mod digest_client;
 pub mod effect;
 pub mod endpoint;
 pub mod flow;
+pub mod interest;
 pub mod keys;
 pub mod mac;
 pub mod notifier;

@@ -283,6 +283,11 @@ impl Subscription {
         Some(Sent { cseq: self.cseq, state, expires: self.told_expires })
     }
 
+    /// The CSeq of the next NOTIFY: one more than how many there have been, and more than that after a restart.
+    pub fn next_cseq(&self) -> u32 {
+        self.cseq + 1
+    }
+
     /// Whether the subscription must be stored before the next NOTIFY, because its block of CSeq numbers runs low.
     pub fn reserve(&mut self) -> bool {
         let low = self.reserved <= CSEQ_BLOCK / 2;

@@ -1,0 +1,143 @@
+//! The owner of the list subscriptions of one watcher to one list, and of what is known of the list's resources.
+
+mod changing;
+mod rows;
+mod subscribing;
+mod telling;
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use documents::resource_lists::{Entry, Name};
+use sip::Aor;
+use sip_stack::Timestamp;
+use sip_stack::compositor::Lifetimes;
+use sip_stack::notifier::Subscription;
+use sip_stack::subscriptions::{self, SubscriptionId, Subscriptions};
+
+pub use subscribing::Subscribe;
+
+use crate::name::ListName;
+use crate::roster::{Roster, Told};
+
+/// What holds for all lists.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// How long list subscriptions live.
+    pub lifetimes: Lifetimes,
+    /// Changes within this time after a NOTIFY become one.
+    pub window: Duration,
+    /// How long the first NOTIFY waits for states that are asked for within the installation.
+    pub patience: Duration,
+    /// Subscriptions of one watcher to one list; and as many fetches.
+    pub subscriptions_max: usize,
+    /// Resources of one list that are watched; the others are shown as given up.
+    pub watched_max: usize,
+    /// Consecutive NOTIFYs that a watcher who has answered before may leave unanswered.
+    pub unanswered_max: u8,
+    /// The host in Content-IDs.
+    pub host: &'a str,
+}
+
+impl<'a> Terms<'a> {
+    fn subscriptions(&self, owner: &'a str) -> subscriptions::Terms<'a> {
+        subscriptions::Terms {
+            role: ROLE,
+            owner,
+            lifetimes: self.lifetimes,
+            pace: self.window,
+            max: self.subscriptions_max,
+            unanswered_max: self.unanswered_max,
+        }
+    }
+}
+
+/// The role of this machine in stored subscriptions.
+pub const ROLE: &str = "list";
+
+/// What is kept with one subscription to the list.
+#[derive(Clone, Debug)]
+struct Device {
+    /// How much of the roster its subscriber knows.
+    told: Told,
+    /// What it knows once the NOTIFY without an answer is delivered.
+    telling: Told,
+    /// Its first NOTIFY waits until then for states that are on their way.
+    held_until: Timestamp,
+    /// It is owed that NOTIFY, and waits.
+    is_held: bool,
+    /// The list that its SUBSCRIBE contained.
+    contained: Option<Arc<[Entry]>>,
+}
+
+/// The subscriptions of one watcher to one list, and the virtual subscriptions that they share. The only place that
+/// changes them.
+#[derive(Debug)]
+pub struct List {
+    name: ListName,
+    /// The name as it stands in stored rows.
+    stored_name: Arc<str>,
+    serial: u32,
+    /// What people call the list.
+    names: Vec<Name>,
+    identities: Arc<[Aor]>,
+    /// Part of boundaries: nobody who publishes can guess it.
+    secret: u64,
+    roster: Roster,
+    /// Resources whose first state is on its way within the installation.
+    awaited: BTreeSet<u32>,
+    subscriptions: Subscriptions<Device>,
+    changed_at: Timestamp,
+    /// What has not changed since then was told before a restart.
+    settled_before: Timestamp,
+}
+
+impl List {
+    /// A list without resources so far. `serial` tells it from others at the same place; `secret` is a random number.
+    pub fn new(name: ListName, identities: &[Aor], serial: u32, secret: u64) -> Self {
+        Self {
+            stored_name: name.to_string().into(),
+            name,
+            serial,
+            names: Vec::new(),
+            identities: identities.into(),
+            secret,
+            roster: Roster::default(),
+            awaited: BTreeSet::new(),
+            subscriptions: Subscriptions::default(),
+            changed_at: Timestamp::ZERO,
+            settled_before: Timestamp::ZERO,
+        }
+    }
+
+    /// Which list, and whose.
+    pub fn name(&self) -> &ListName {
+        &self.name
+    }
+
+    /// Tells it from others at the same place.
+    pub fn serial(&self) -> u32 {
+        self.serial
+    }
+
+    /// The watcher by all proven names: back-end subscriptions are made in them.
+    pub fn identities(&self) -> &Arc<[Aor]> {
+        &self.identities
+    }
+
+    /// How many resources it has.
+    pub fn resources(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// Whether it can be forgotten.
+    pub fn is_empty(&self) -> bool {
+        self.subscriptions.is_empty()
+    }
+
+    /// One of its subscriptions, while it lives.
+    pub fn subscription(&self, id: SubscriptionId) -> Option<&Subscription> {
+        self.subscriptions.get(id).map(|(subscription, _)| subscription)
+    }
+}

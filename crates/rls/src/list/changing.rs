@@ -1,0 +1,142 @@
+//! What changes a list: its members, what is shown of them, and time.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use documents::resource_lists::{Entry, Name};
+use sip_stack::Timestamp;
+use sip_stack::interest::Standing;
+use sip_stack::notifier::Reason;
+use sip_stack::subscriptions::{Content, Owed, SubscriptionId};
+
+use super::{List, Terms};
+use crate::outbox::{Ask, Outbox};
+use crate::roster::{Body, Shown};
+
+impl List {
+    /// The list has these members now, each URI once, and these names. Who comes is watched, who goes is forgotten, and
+    /// subscribers hear of both.
+    pub fn edit(
+        &mut self,
+        now: Timestamp,
+        terms: &Terms<'_>,
+        members: &[Entry],
+        names: Vec<Name>,
+        out: &mut Outbox,
+    ) {
+        let before: Vec<_> = self.roster.resources().map(|(item, uri)| (item, Arc::clone(uri))).collect();
+        let edited = self.roster.edit(members);
+        for (item, uri) in before.into_iter().filter(|(item, _)| edited.went.contains(item)) {
+            self.awaited.remove(&item);
+            out.asks.push(Ask::Forget(item, uri));
+        }
+        let renamed = core::mem::replace(&mut self.names, names) != self.names;
+        let watched: Vec<_> = self
+            .roster
+            .resources()
+            .take(terms.watched_max)
+            .map(|(item, uri)| (item, Arc::clone(uri)))
+            .collect();
+        for (item, uri) in &watched {
+            // Who was beyond the limit may be within it now.
+            if edited.came.contains(item) || self.is_given_up(*item) {
+                self.awaited.insert(*item);
+                out.asks.push(Ask::Watch(*item, Arc::clone(uri)));
+            }
+        }
+        let beyond: Vec<_> = self.roster.resources().skip(terms.watched_max).map(|(item, _)| item).collect();
+        for item in beyond {
+            self.roster.show(item, Shown::Terminated(GIVEN_UP.into()));
+        }
+        if !edited.is_nothing() || renamed {
+            self.changed(now, out);
+        }
+    }
+
+    /// A resource is asked for outside of the installation: nobody waits for its first state.
+    pub fn is_elsewhere(&mut self, item: u32, out: &mut Outbox) {
+        self.awaited.remove(&item);
+        self.release_if_complete(out);
+    }
+
+    /// A resource shows this now. `changed_at` is when that came to be.
+    pub fn shown(&mut self, item: u32, shown: Shown, changed_at: Timestamp, out: &mut Outbox) {
+        self.awaited.remove(&item);
+        if self.roster.show(item, shown) && changed_at >= self.settled_before {
+            self.changed(changed_at, out);
+        }
+        self.release_if_complete(out);
+    }
+
+    fn changed(&mut self, at: Timestamp, out: &mut Outbox) {
+        self.changed_at = self.changed_at.max(at);
+        self.subscriptions.owe_all(Owed::Change, &mut out.subscriptions);
+    }
+
+    fn is_given_up(&self, item: u32) -> bool {
+        matches!(self.roster.shown(item), Some(Shown::Terminated(reason)) if *reason == *GIVEN_UP)
+    }
+
+    /// Once nothing is awaited, first NOTIFYs that were held for it leave.
+    fn release_if_complete(&mut self, out: &mut Outbox) {
+        if self.awaited.is_empty() {
+            self.release(Timestamp::NEVER, out);
+        }
+    }
+
+    /// First NOTIFYs that were held until then leave.
+    pub(super) fn release(&mut self, until: Timestamp, out: &mut Outbox) {
+        let held = self
+            .subscriptions
+            .iter_mut()
+            .filter(|(_, _, device)| device.is_held && device.held_until <= until);
+        let held: Vec<SubscriptionId> = held
+            .map(|(id, _, device)| {
+                device.is_held = false;
+                device.held_until = Timestamp::ZERO;
+                id
+            })
+            .collect();
+        for id in held {
+            self.subscriptions.owe(id, Owed::Word, &mut out.subscriptions);
+        }
+    }
+
+    /// A wake-up that was asked for has come.
+    pub fn due(&mut self, now: Timestamp, at: Timestamp, id: SubscriptionId, out: &mut Outbox) {
+        self.subscriptions.due(now, at, id, &mut out.subscriptions);
+        self.release(now, out);
+    }
+
+    /// Everything is over: no resource is watched any more.
+    pub fn close(&mut self, out: &mut Outbox) {
+        out.asks.extend(self.roster.resources().map(|(item, uri)| Ask::Forget(item, Arc::clone(uri))));
+    }
+}
+
+/// Why a resource is not watched that is beyond the limit.
+const GIVEN_UP: &str = "giveup";
+
+impl From<Standing> for Shown {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Active(content) => {
+                Self::Active(Body { media_type: media_type(&content), bytes: Arc::clone(&content.body) })
+            }
+            Standing::Pending => Self::Pending,
+            Standing::Terminated(reason) => Self::Terminated(Cow::Borrowed(Reason::as_str(reason))),
+        }
+    }
+}
+
+/// The value of the Content-Type field among the lines that go with a body.
+fn media_type(content: &Content) -> Cow<'static, str> {
+    const FIELD: &str = "Content-Type: ";
+    fn value(lines: &str) -> &str {
+        lines.lines().find_map(|line| line.strip_prefix(FIELD)).unwrap_or("application/octet-stream")
+    }
+    match &content.fields {
+        Cow::Borrowed(lines) => Cow::Borrowed(value(lines)),
+        Cow::Owned(lines) => Cow::Owned(value(lines).to_owned()),
+    }
+}

@@ -1,0 +1,73 @@
+//! How list subscriptions are stored, and come back.
+
+use std::sync::Arc;
+
+use documents::resource_lists::{Entry, Name};
+use sip_stack::bytes::{FieldReader, FieldWriter};
+use sip_stack::notifier::Subscription;
+use sip_stack::subscriptions::{Kept, StoredSubscription, SubscriptionId, UNSETTLED};
+use sip_stack::{Numbers, Timestamp};
+
+use super::{Device, List, Terms};
+use crate::outbox::Outbox;
+
+impl List {
+    /// Puts a stored subscription back. Gives its name, and itself.
+    pub fn restore_subscription(
+        &mut self,
+        numbers: &mut Numbers,
+        row: u64,
+        stored: StoredSubscription<'_>,
+        out: &mut Outbox,
+    ) -> Option<(SubscriptionId, &Subscription)> {
+        self.subscriptions.restore(numbers, row, stored, &mut out.subscriptions)
+    }
+
+    /// The list that the request contained which made this owner, after its subscription was put back.
+    pub fn contained(&self) -> Option<Arc<[Entry]>> {
+        self.subscriptions.iter().find_map(|(_, _, device)| device.contained.clone())
+    }
+
+    /// Takes up work after all rows are back and the members are known: who may not have heard of the last changes is
+    /// told the full state once the states are there again, see
+    /// [`Subscriptions::resume`](sip_stack::subscriptions::Subscriptions::resume); everybody else at the next change.
+    pub fn resume(&mut self, now: Timestamp, terms: &Terms<'_>, stopped_at: Timestamp, out: &mut Outbox) {
+        let Self { stored_name, subscriptions, settled_before, .. } = self;
+        *settled_before = Timestamp::ZERO + stopped_at.since(Timestamp::ZERO + UNSETTLED + terms.window);
+        let held_until = now + terms.patience;
+        let subscriptions_terms = terms.subscriptions(stored_name);
+        let outbox = &mut out.subscriptions;
+        subscriptions.resume(&subscriptions_terms, Timestamp::ZERO, stopped_at, outbox, |_, device, _| {
+            device.held_until = held_until;
+        });
+        let ids: Vec<_> = subscriptions.iter().map(|(id, ..)| id).collect();
+        outbox.deadlines.extend(ids.into_iter().map(|id| (held_until, id)));
+    }
+}
+
+impl Kept for Device {
+    /// The list that the request contained. What the subscriber knows is not kept: it is told the full state.
+    fn store(&self, row: &mut FieldWriter) {
+        let entries = self.contained.as_deref().unwrap_or_default();
+        row.number(u64::from(self.contained.is_some())).number(entries.len() as u64);
+        for entry in entries {
+            row.bytes(entry.uri.as_bytes());
+            let name = entry.display_name.as_ref();
+            row.bytes(name.map_or("", |name| &name.text).as_bytes());
+            row.bytes(name.and_then(|name| name.language.as_deref()).unwrap_or_default().as_bytes());
+        }
+    }
+
+    fn restore(row: &mut FieldReader<'_>) -> Option<Self> {
+        let is_contained = row.number()? != 0;
+        let count = row.number()?;
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            let (uri, text, language) = (row.text()?, row.text()?, row.text()?);
+            let language = (!language.is_empty()).then(|| language.into());
+            let display_name = (!text.is_empty()).then(|| Name { text: text.into(), language });
+            entries.push(Entry { uri: uri.into(), display_name });
+        }
+        Some(Self::new(Timestamp::ZERO, is_contained.then(|| entries.into())))
+    }
+}

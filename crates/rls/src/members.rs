@@ -1,0 +1,262 @@
+//! From a service to the resources that it means: its list, flat, with all that it refers to. RFC 4826 §4.5.
+
+use documents::resource_lists::{
+    Entry, Flat, Limits, List, Name, Problem, References, Resolved, ResourceLists, flatten,
+};
+use documents::rls_services::{Service, Source};
+use sip::{Aor, Uri};
+use xcap::{Branch, DocumentSelector, Reference, Tree};
+
+use crate::refusal::Refusal;
+
+/// Where documents are at hand.
+pub trait Library<'a> {
+    /// A document of resource lists: known, not there (or none that can be read), or not looked up yet.
+    fn resource_lists(&self, document: &DocumentSelector) -> Resolved<&'a ResourceLists>;
+}
+
+/// What a service comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// The resources, each URI once. Those that cannot be subscribed to are left out.
+    pub entries: Vec<Entry>,
+    /// What people call the list.
+    pub names: Vec<Name>,
+    /// The documents that were looked into, or are wanted: a change of one may change the members.
+    pub documents: Vec<DocumentSelector>,
+    /// Whether some of them have not been looked up yet: ask again once they are.
+    pub incomplete: bool,
+    /// What could not be followed, or is too much; the members are right without it.
+    pub problems: Vec<Problem>,
+}
+
+/// The members of a service of `owner`. `roots` are our own XCAP roots, without a slash at their end.
+///
+/// References lead to documents of the owner and to global ones under our own roots. Others are not followed: they
+/// would tell the owner what is in other users' lists, or have us fetch whatever a document names. A service that refers
+/// to a list that is not there is refused.
+pub fn members<'a>(
+    service: &'a Service,
+    owner: &Aor,
+    roots: &[String],
+    library: &dyn Library<'a>,
+    limits: &Limits,
+) -> Result<Members, Refusal> {
+    let mut reader = Reader { owner, roots, library, documents: Vec::new() };
+    let list = match &service.source {
+        Source::List(list) => list,
+        Source::Reference(anchor) => match reader.list(anchor) {
+            Resolved::Found(list) => list,
+            Resolved::Missing => return Err(Refusal::Unresolvable),
+            Resolved::Unknown => {
+                return Ok(Members { documents: reader.documents, incomplete: true, ..Members::default() });
+            }
+        },
+    };
+    let Flat { mut entries, unknown, problems } = flatten(list, &mut reader, limits);
+    entries.retain(|entry| is_subscribable(&entry.uri));
+    Ok(Members {
+        entries,
+        names: list.display_name.iter().cloned().collect(),
+        documents: reader.documents,
+        incomplete: !unknown.is_empty(),
+        problems,
+    })
+}
+
+/// Whether one can subscribe to what such a URI names.
+fn is_subscribable(uri: &str) -> bool {
+    let uri = if uri.len() > sip::Limits::DEFAULT.uri { None } else { Uri::parse(uri).ok() };
+    matches!(uri, Some(Uri::Sip(_) | Uri::Pres(_) | Uri::Tel(_)))
+}
+
+/// Follows references of one owner's lists.
+struct Reader<'a, 'b> {
+    owner: &'b Aor,
+    roots: &'b [String],
+    library: &'b dyn Library<'a>,
+    documents: Vec<DocumentSelector>,
+}
+
+impl<'a> References<'a> for Reader<'a, '_> {
+    fn list(&mut self, anchor: &str) -> Resolved<&'a List> {
+        let path = self.roots.iter().find_map(|root| anchor.strip_prefix(&**root)?.strip_prefix('/'));
+        self.node(path, ResourceLists::list)
+    }
+
+    fn entry(&mut self, reference: &str) -> Resolved<&'a Entry> {
+        self.node(Some(reference), ResourceLists::entry)
+    }
+}
+
+impl<'a> Reader<'a, '_> {
+    /// What a path below an XCAP root names.
+    fn node<T>(
+        &mut self,
+        path: Option<&str>,
+        select: impl FnOnce(&'a ResourceLists, &str) -> Option<T>,
+    ) -> Resolved<T> {
+        let Some((document, selector)) = path.and_then(|path| locate(path, self.owner)) else {
+            return Resolved::Missing;
+        };
+        let found = match self.library.resource_lists(&document) {
+            Resolved::Found(lists) => select(lists, &selector).map_or(Resolved::Missing, Resolved::Found),
+            Resolved::Missing => Resolved::Missing,
+            Resolved::Unknown => Resolved::Unknown,
+        };
+        if !self.documents.contains(&document) {
+            self.documents.push(document);
+        }
+        found
+    }
+}
+
+/// The document that a path below the XCAP root names, and the node in it; none if the path is not of that kind, or leads
+/// where the owner has nothing to look for.
+fn locate(path: &str, owner: &Aor) -> Option<(DocumentSelector, String)> {
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    let reference = Reference::split(path, None, &xcap::Limits::default()).ok()?;
+    if reference.auid != "resource-lists" {
+        return None;
+    }
+    let tree = match reference.branch? {
+        Branch::Global => Tree::Global,
+        Branch::User(xui) => {
+            let user = Aor::parse(&xui).or_else(|_| Aor::parse(&format!("sip:{xui}"))).ok()?;
+            (user == *owner).then(|| Tree::User(user.as_str().into()))?
+        }
+        Branch::Users => return None,
+    };
+    let selector = decoded(reference.node?)?;
+    let document = DocumentSelector { auid: "resource-lists".into(), tree, name: reference.name.into() };
+    Some((document, selector))
+}
+
+/// A node selector without its percent-encoding, RFC 4825 §6.3.
+fn decoded(node: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(node.len());
+    let mut rest = node.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let digits = [rest.next()?, rest.next()?];
+                let digit = |digit: u8| char::from(digit).to_digit(16);
+                u8::try_from(digit(digits[0])? << 4 | digit(digits[1])?).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    struct Shelf(BTreeMap<String, Option<ResourceLists>>);
+
+    impl<'a> Library<'a> for &'a Shelf {
+        fn resource_lists(&self, document: &DocumentSelector) -> Resolved<&'a ResourceLists> {
+            match self.0.get(&document.to_string()) {
+                Some(Some(lists)) => Resolved::Found(lists),
+                Some(None) => Resolved::Missing,
+                None => Resolved::Unknown,
+            }
+        }
+    }
+
+    fn shelf(documents: &[(&str, &str)]) -> Shelf {
+        let read = |content: &str| {
+            let text = format!(
+                "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\">{content}</resource-lists>"
+            );
+            ResourceLists::parse(text.as_bytes(), &xml::Limits::default()).ok()
+        };
+        Shelf(documents.iter().map(|(name, content)| ((*name).to_owned(), read(content))).collect())
+    }
+
+    const INDEX: &str = "resource-lists/users/sip:joe@example.com/index";
+
+    fn to(anchor: &str) -> Service {
+        Service { uri: "sip:l@example.com".into(), source: Source::Reference(anchor.into()), packages: None }
+    }
+
+    fn read(service: &Service, shelf: &Shelf) -> Result<Members, Refusal> {
+        let owner = Aor::parse("sip:joe@example.com").expect("an address-of-record");
+        let roots = ["http://xcap.example.com", "https://xcap.example.com/root"].map(str::to_owned);
+        members(service, &owner, &roots, &shelf, &Limits::DEFAULT)
+    }
+
+    fn uris(members: &Members) -> Vec<&str> {
+        members.entries.iter().map(|entry| &*entry.uri).collect()
+    }
+
+    #[test]
+    fn a_service_refers_to_a_list_of_its_owner_under_one_of_our_roots() {
+        let shelf = shelf(&[(
+            INDEX,
+            "<list name=\"l1\"><display-name>Mine</display-name><entry uri=\"sip:bob@example.com\"/>\
+             <entry uri=\"mailto:bob@example.com\"/><entry uri=\"pres:amy@example.com\"/>\
+             <entry-ref ref=\"resource-lists/users/sip:joe@example.com/index/~~/resource-lists/list%5b@name=%22l2%22%5d/entry%5b1%5d\"/>\
+             </list><list name=\"l2\"><entry uri=\"tel:+15550100\"/></list>",
+        )]);
+        for anchor in [
+            "http://xcap.example.com/resource-lists/users/sip:joe@example.com/index/~~/resource-lists/list%5b@name=%22l1%22%5d",
+            "https://xcap.example.com/root/resource-lists/users/sip%3Ajoe%40EXAMPLE.com/index/~~/resource-lists/list%5B1%5D",
+            "http://xcap.example.com/resource-lists/users/joe@example.com/index/~~/resource-lists/list%5b1%5d?xmlns(a=b)",
+        ] {
+            let members = read(&to(anchor), &shelf).expect("it is there");
+            assert_eq!(
+                uris(&members),
+                ["sip:bob@example.com", "pres:amy@example.com", "tel:+15550100"],
+                "{anchor}"
+            );
+            assert_eq!(members.names, [Name::new("Mine")]);
+            assert_eq!(members.documents.iter().map(ToString::to_string).collect::<Vec<_>>(), [INDEX]);
+            assert!(!members.incomplete && members.problems.is_empty());
+        }
+    }
+
+    #[test]
+    fn references_to_others_and_to_nothing_are_not_followed() {
+        let shelf = shelf(&[
+            (INDEX, "<list name=\"l1\"/>"),
+            ("resource-lists/users/sip:eve@example.com/index", "<list name=\"l1\"/>"),
+        ]);
+        for anchor in [
+            "http://xcap.example.com/resource-lists/users/sip:eve@example.com/index/~~/resource-lists/list%5b1%5d",
+            "http://xcap.example.org/resource-lists/users/sip:joe@example.com/index/~~/resource-lists/list%5b1%5d",
+            "http://xcap.example.com.example.org/resource-lists/users/sip:joe@example.com/index/~~/resource-lists/list",
+            "http://xcap.example.com/resource-lists/users/sip:joe@example.com/index/~~/resource-lists/list%5b2%5d",
+            "http://xcap.example.com/resource-lists/users/sip:joe@example.com/index",
+            "http://xcap.example.com/rls-services/users/sip:joe@example.com/index/~~/rls-services",
+            "http://xcap.example.com/resource-lists/users/sip:joe@example.com/index/~~/resource-lists/list%5",
+            "http://xcap.example.com",
+            "file:///etc/passwd",
+        ] {
+            assert_eq!(read(&to(anchor), &shelf), Err(Refusal::Unresolvable), "{anchor}");
+        }
+    }
+
+    #[test]
+    fn documents_not_looked_up_yet_are_named() {
+        let anchor = |list| {
+            format!(
+                "http://xcap.example.com/resource-lists/users/sip:joe@example.com/{list}/~~/resource-lists/list%5b1%5d"
+            )
+        };
+        let members = read(&to(&anchor("index")), &shelf(&[])).expect("nothing is known yet");
+        assert!(members.incomplete);
+        assert_eq!(members.documents.len(), 1);
+        let content = format!(
+            "<list><external anchor=\"{}\"/><entry uri=\"sip:bob@example.com\"/></list>",
+            anchor("more")
+        );
+        let members = read(&to(&anchor("index")), &shelf(&[(INDEX, &content)])).expect("half is known");
+        assert!(members.incomplete);
+        assert_eq!(uris(&members), ["sip:bob@example.com"]);
+        assert_eq!(members.documents.len(), 2);
+    }
+}

@@ -1,0 +1,56 @@
+//! What a list owner is known by.
+
+use core::fmt;
+use std::sync::Arc;
+
+use sip::Aor;
+
+/// Names the subscriptions of one watcher to one list with one event package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListName {
+    /// The list as it was first subscribed to.
+    pub uri: Arc<str>,
+    /// The event package.
+    pub package: Arc<str>,
+    /// The watcher's first proven name.
+    pub watcher: Aor,
+    /// For a list that a request contained the number of its dialog's tag: it is nobody else's.
+    pub contained: Option<u64>,
+}
+
+/// As it is stored: no part of it holds a space.
+impl fmt::Display for ListName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.uri, self.package, self.watcher)?;
+        self.contained.map_or(Ok(()), |tag| write!(f, " {tag:016x}"))
+    }
+}
+
+impl ListName {
+    /// Reads what was stored.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let (uri, package) = (parts.next()?.into(), parts.next()?.into());
+        let watcher = Aor::parse(parts.next()?).ok()?;
+        let contained = parts.next().map(|tag| u64::from_str_radix(tag, 16)).transpose().ok()?;
+        parts.next().is_none().then_some(Self { uri, package, watcher, contained })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        let watcher = Aor::parse("sip:a@example.com").expect("an address-of-record");
+        for contained in [None, Some(0), Some(u64::MAX)] {
+            let uri = "sip:a@example.com;pres-list=friends".into();
+            let name = ListName { uri, package: "presence".into(), watcher: watcher.clone(), contained };
+            assert_eq!(ListName::parse(&name.to_string()), Some(name));
+        }
+        for text in ["", "sip:a@x presence", "sip:a@x presence sip:b@x 1 2", "sip:a@x presence sip:b@x z"] {
+            assert_eq!(ListName::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! What a list asks of its surroundings after an event.
+
+use std::sync::Arc;
+
+use sip_stack::subscriptions;
+
+/// The effects of one or more events, in order. A caller's buffer: an event costs no allocation for it.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// What the list subscriptions ask for.
+    pub subscriptions: subscriptions::Outbox,
+    /// What the list asks of resources.
+    pub asks: Vec<Ask>,
+    /// Numbers for the operator.
+    pub counts: Counts,
+}
+
+/// What a list asks of a resource, which it names by a number of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// To be shown its state, now and whenever it changes: a back-end subscription. Asked again, it is only refreshed.
+    Watch(u32, Arc<str>),
+    /// Nothing any more.
+    Forget(u32, Arc<str>),
+}
+
+/// What happened, for the operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// NOTIFYs of lists.
+    pub notifies: u64,
+    /// Resources that they told of.
+    pub resources_told: u64,
+    /// NOTIFYs that said less than was owed, as more did not fit.
+    pub split: u64,
+}

@@ -22,6 +22,7 @@ pub mod time;
 pub mod user_profile;
 pub mod watcherinfo;
 pub mod xcap_caps;
+pub mod xcap_diff;
 pub mod xcap_directory;
 
 pub use error::{DocumentError, Rule};

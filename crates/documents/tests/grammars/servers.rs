@@ -3,7 +3,8 @@
 use documents::xcap_caps::Capabilities;
 use documents::xcap_directory::{Directory, Entry, Folder};
 use documents::{
-    group_usage_list, groups, pub_rules, resource_lists, search, user_profile, xcap_caps, xcap_directory,
+    group_usage_list, groups, pub_rules, resource_lists, search, user_profile, xcap_caps, xcap_diff,
+    xcap_directory,
 };
 use xml::Limits;
 
@@ -204,4 +205,54 @@ fn a_group_usage_list_is_a_resource_list_of_another_type() {
     assert_eq!(group_usage_list::check(list, &Limits::default()), Ok(()));
     let other = String::from_utf8_lossy(list).replace(">chat<", ">talk<");
     assert!(resource_lists::check(other.as_bytes(), &Limits::default()).is_err());
+}
+
+#[test]
+fn diff_documents_are_held_to_their_grammar() {
+    const PATCH: &str = "rfc5875-A.4-2.xml";
+    check_examples("xcap-diff", &xcap_diff::GRAMMAR, &[]);
+    const CHANGES: &[Change] = &[
+        (PATCH, "xcap-root=\"http://xcap.example.com/\"", "", "the attribute `xcap-root` on `xcap-diff`"),
+        (PATCH, "<d:add sel=\"*\"", "<d:add", "the attribute `sel` on `add`"),
+        (
+            PATCH,
+            "<d:add sel=\"*\"",
+            "<d:add sel=\"*\" pos=\"inside\"",
+            "`before`, `after` or `prepend` as `pos`",
+        ),
+        (PATCH, "<d:add sel", "<d:body-not-changed/><d:add sel", "the end of `document` here, not `d:add`"),
+        (
+            PATCH,
+            "<d:add sel",
+            "<d:remove sel=\"a\" ws=\"all\"/><d:add sel",
+            "`before`, `after` or `both` as `ws`",
+        ),
+        (PATCH, "<d:add sel", "<d:remove sel=\"a\">b</d:remove><d:add sel", "nothing in `remove`"),
+        (
+            PATCH,
+            "<d:add sel",
+            "<d:replace sel=\"a\"><a/><b/></d:replace><d:add sel",
+            "the end of `replace` here, not",
+        ),
+        (PATCH, "<d:add sel", "<d:replace sel=\"a\">b</d:replace><x xmlns=\"urn:x\"/><d:add sel", ""),
+        (
+            PATCH,
+            "<d:document",
+            "<d:element sel=\"a\" exists=\"no\"/><d:document",
+            "`true`, `false`, `1` or `0` as",
+        ),
+        (
+            PATCH,
+            "<d:document",
+            "<d:element sel=\"a\"><b/><c/></d:element><d:document",
+            "the end of `element` here",
+        ),
+        (
+            PATCH,
+            "<d:document",
+            "<d:attribute sel=\"a\"><b/></d:attribute><d:document",
+            "the end of `attribute` here",
+        ),
+    ];
+    check_changes("xcap-diff", &xcap_diff::GRAMMAR, CHANGES);
 }

@@ -76,13 +76,13 @@ fn what_no_answer_promised_does_not_come_back() {
     wait(docs.commit(write("before"))).unwrap();
     disk.fail_from(disk.operations(), SimFault::Sync);
     assert_eq!(wait(docs.commit(write("lost"))), Err(StoreError::Unknown));
-    assert!(docs.stats().trouble.is_some());
+    assert!(docs.stats().failing.is_some());
     assert!(matches!(wait(docs.commit(write("refused"))), Err(StoreError::Unavailable { .. })));
     assert_eq!(&*wait(docs.get(&it)).unwrap().unwrap().body, b"before");
     disk.heal();
     let other = document("alice", "test", "other");
     wait(docs.commit(suite::commit("alice", vec![put(&other, Precondition::None, "1", b"1")]))).unwrap();
-    assert_eq!(docs.stats().trouble, None);
+    assert_eq!(docs.stats().failing, None);
     for tail in [Tail::Kept, Tail::Lost] {
         let docs = Docs::open_on(disk.restart(tail), options()).unwrap();
         assert_eq!(&*wait(docs.get(&it)).unwrap().unwrap().body, b"before");

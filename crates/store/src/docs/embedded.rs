@@ -80,8 +80,10 @@ pub struct Stats {
     pub disk_bytes: u64,
     /// Files of the log.
     pub segments: u64,
-    /// Why commits are refused or space is not won back, in the words of what failed last.
-    pub trouble: Option<String>,
+    /// Why commits fail, in the words of what failed last.
+    pub failing: Option<String>,
+    /// Why space is not won back, in the same words.
+    pub stuck: Option<String>,
 }
 
 /// Documents in a segmented append log on the local disk.
@@ -143,7 +145,8 @@ impl<D: Disk> EmbeddedDocs<D> {
             live_bytes: state.live,
             disk_bytes: state.standing(),
             segments: state.segments.len() as u64,
-            trouble: state.trouble.clone(),
+            failing: state.failing.clone(),
+            stuck: state.stuck.clone(),
         }
     }
 }

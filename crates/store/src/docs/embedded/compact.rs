@@ -94,7 +94,7 @@ impl Compaction {
                     }
                     Trouble::Disk(error) => format!("could not read a segment: {error}"),
                 };
-                shared.write().trouble = Some(what);
+                shared.write().stuck = Some(what);
             }
         }
     }
@@ -190,12 +190,15 @@ impl Compaction {
     pub(crate) fn settle<D: Disk>(&mut self, shared: &Shared<D>) {
         let Some(share) = self.share.take() else { return };
         self.scan = share.scan;
-        let head = shared.read().head().number;
+        let mut state = shared.write();
+        state.stuck = None;
+        let head = state.head().number;
         self.floors.extend(share.floors.into_iter().map(|(partition, floor)| (partition, (floor, head))));
         if share.done {
             self.scan = Scan::default();
-            self.retired.extend(shared.write().segments.pop_front().map(|segment| segment.number));
+            self.retired.extend(state.segments.pop_front().map(|segment| segment.number));
         }
+        drop(state);
         self.remove_retired(shared);
     }
 
@@ -208,7 +211,7 @@ impl Compaction {
             }
             if let Err(error) = shared.disk.sync_names() {
                 self.stuck = true;
-                shared.write().trouble = Some(format!("could not sync the removal of a segment: {error}"));
+                shared.write().stuck = Some(format!("could not sync the removal of a segment: {error}"));
                 return;
             }
             self.retired.pop_front();

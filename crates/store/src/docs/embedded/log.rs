@@ -37,8 +37,10 @@ pub(crate) struct State<F> {
     pub(crate) segments: VecDeque<Segment<F>>,
     /// Bytes of the records of documents that are there.
     pub(crate) live: u64,
-    /// Why commits are refused, or space is not won back.
-    pub(crate) trouble: Option<String>,
+    /// Why commits fail, until the next one that begins a segment.
+    pub(crate) failing: Option<String>,
+    /// Why space is not won back.
+    pub(crate) stuck: Option<String>,
 }
 
 pub(crate) struct Segment<F> {
@@ -135,7 +137,8 @@ impl<F> State<F> {
             position: Position::START,
             segments: VecDeque::new(),
             live: 0,
-            trouble: None,
+            failing: None,
+            stuck: None,
         }
     }
 

@@ -233,7 +233,7 @@ impl<D: Disk> Writer<D> {
             Ok(segment) => {
                 let mut state = self.shared.write();
                 state.segments.push_back(segment);
-                state.trouble = None;
+                state.failing = None;
                 self.spoiled = false;
                 Ok(())
             }
@@ -246,7 +246,7 @@ impl<D: Disk> Writer<D> {
 
     fn spoil(&mut self, what: &str) {
         self.spoiled = true;
-        self.shared.write().trouble = Some(what.to_owned());
+        self.shared.write().failing = Some(what.to_owned());
     }
 
     /// The group is on disk: readers see it, then the listener, then the callers.

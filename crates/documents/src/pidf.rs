@@ -26,14 +26,16 @@ mod builder;
 mod grammar;
 mod index;
 mod names;
+mod outline;
 mod presence;
 mod reading;
 mod status;
 mod summary;
 
-pub use builder::{Builder, empty};
+pub use builder::{Builder, Part, empty, wrapped};
 pub use grammar::{GRAMMAR, check};
 pub use names::{DATA_MODEL, PIDF, RPID};
+pub use outline::{Child, Component, Outline, Timing};
 pub use presence::{Element, Kind, Presence};
 pub use reading::{Note, Person, Tuple};
 pub use status::{Basic, Status};

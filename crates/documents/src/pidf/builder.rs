@@ -1,7 +1,7 @@
 //! Composed documents: elements of several documents under one root.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use xml::{Span, StartTag, push_attribute};
@@ -31,6 +31,17 @@ pub struct Builder {
     index: Index,
     /// All ids, once they are many, each with the suffix to try when it is given again.
     ids: HashMap<Box<str>, u32>,
+    /// Only declarations that an element uses come along with it.
+    sparing: bool,
+}
+
+/// A child of a tuple, person or device that is put together of parts, see [`Builder::assemble`].
+#[derive(Clone, Debug)]
+pub struct Part<'a> {
+    /// The component that it comes from, which gives meaning to its prefixes.
+    pub owner: Element<'a>,
+    /// The element, from `<` to `>`.
+    pub bytes: Cow<'a, [u8]>,
 }
 
 /// A document without any element: nothing is known of the presentity. RFC 3863 §4.1.1 allows it.
@@ -48,7 +59,35 @@ impl Builder {
         let mut index = Index::default();
         index.entity = write_text(&mut head, entity, &mut index);
         head.push(b'"');
-        Self { head, declared: Vec::new(), body: Vec::with_capacity(1024), index, ids: HashMap::new() }
+        Self {
+            head,
+            declared: Vec::new(),
+            body: Vec::with_capacity(1024),
+            index,
+            ids: HashMap::new(),
+            sparing: false,
+        }
+    }
+
+    /// A document about `entity` that declares no namespace but those that its elements use: for who may not even know
+    /// that there are others.
+    pub fn sparing(entity: &str) -> Self {
+        Self { sparing: true, ..Self::new(entity) }
+    }
+
+    /// Appends a component put together of parts, in this order: `start` is its start tag, made of the one of `frame`,
+    /// with its `id` or without. A part of another component brings along what it inherits there. `id` as for
+    /// [`Builder::element`].
+    pub fn assemble(
+        &mut self,
+        frame: &Element<'_>,
+        start: &[u8],
+        parts: &[Part<'_>],
+        id: Option<&str>,
+    ) -> &mut Self {
+        let bytes = wrapped(frame, start, parts);
+        let bare = frame.bare || parts.iter().any(|part| part.owner.bare);
+        self.element(&Element { bytes: &bytes, bare, ..*frame }, id)
     }
 
     /// Appends an element. `id` replaces the one it has, if it has one.
@@ -119,7 +158,13 @@ impl Builder {
     fn additions<'a>(&mut self, element: &Element<'a>) -> Vec<(&'a [u8], &'a [u8])> {
         let mut additions: Vec<(&[u8], &[u8])> = Vec::new();
         let mut has_default = false;
+        let used = self.sparing.then(|| prefixes(element.bytes));
         for (name, quoted) in element.document.inherited() {
+            if let (Some(used), Some(prefix)) = (&used, name.strip_prefix(b"xmlns:"))
+                && !used.contains(prefix)
+            {
+                continue;
+            }
             let missing = if name == b"xmlns" {
                 has_default = true;
                 within_quotes(quoted) != PIDF.as_bytes()
@@ -199,6 +244,86 @@ impl Builder {
 
 /// From how many elements on ids are kept in a map; fewer are compared one by one.
 const FEW: usize = 32;
+
+/// An element put together of parts: `start` is its start tag, that of `frame` or of a child of it. A part of another
+/// component brings along what it inherits there.
+pub fn wrapped(frame: &Element<'_>, start: &[u8], parts: &[Part<'_>]) -> Vec<u8> {
+    let mut bytes = start.strip_suffix(b"/>").or(start.strip_suffix(b">")).unwrap_or(start).to_vec();
+    bytes.push(b'>');
+    for part in parts {
+        adopted(frame, part, &mut bytes);
+    }
+    bytes.extend_from_slice(b"</");
+    bytes.extend_from_slice(&start[StartTag::new(start).name().range()]);
+    bytes.push(b'>');
+    bytes
+}
+
+/// Writes a part, with what it inherits where it comes from and would not inherit, or inherit otherwise, in `frame`.
+fn adopted(frame: &Element<'_>, part: &Part<'_>, into: &mut Vec<u8>) {
+    let tag = StartTag::new(&part.bytes);
+    let name_end = tag.name().range().end;
+    into.extend_from_slice(&part.bytes[..name_end]);
+    let is_at_home = core::ptr::eq(frame.bytes, part.owner.bytes);
+    if !is_at_home {
+        let used = prefixes(&part.bytes);
+        let is_own = |name: &[u8]| tag.pairs().any(|pair| &part.bytes[pair.name.range()] == name);
+        let mut add = |name: &[u8], value: &[u8]| {
+            if !is_own(name) {
+                into.push(b' ');
+                into.extend_from_slice(name);
+                into.push(b'=');
+                into.extend_from_slice(value);
+            }
+        };
+        let (here, there) = (inherited(frame), inherited(&part.owner));
+        for (name, value) in &there {
+            let is_needed = name.strip_prefix(b"xmlns:").is_none_or(|prefix| used.contains(prefix));
+            let holds_here = here.get(name).is_some_and(|here| within_quotes(here) == within_quotes(value));
+            if is_needed && !holds_here {
+                add(name, value);
+            }
+        }
+        for name in here.keys().filter(|name| !there.contains_key(*name)) {
+            match *name {
+                b"xmlns" | b"xml:lang" | b"xml:base" => add(name, b"\"\""),
+                b"xml:space" => add(name, b"\"default\""),
+                _ => {} // a prefix that the part does not know does it no harm
+            }
+        }
+    }
+    into.extend_from_slice(&part.bytes[name_end..]);
+}
+
+/// What a component hands down to its children, by name: from the root of its document, and from its own start tag.
+fn inherited<'a>(component: &Element<'a>) -> BTreeMap<&'a [u8], &'a [u8]> {
+    let mut inherited: BTreeMap<&[u8], &[u8]> = component.document.inherited().collect();
+    for pair in StartTag::new(component.bytes).pairs() {
+        let name = &component.bytes[pair.name.range()];
+        if name == b"xmlns" || name.starts_with(b"xmlns:") || name.starts_with(b"xml:") {
+            let quoted = pair.value.range().start - 1..pair.value.range().end + 1;
+            inherited.insert(name, &component.bytes[quoted]);
+        }
+    }
+    inherited
+}
+
+/// Whatever stands before a colon: all prefixes that are used, in names or in values, and some that are none.
+fn prefixes(bytes: &[u8]) -> BTreeSet<&[u8]> {
+    let is_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') || !byte.is_ascii();
+    let mut prefixes = BTreeSet::new();
+    let mut before = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte == b':' && before < at {
+            prefixes.insert(&bytes[before..at]);
+        }
+        if !is_name(byte) {
+            before = at + 1;
+        }
+    }
+    prefixes
+}
 
 fn within_quotes(quoted: &[u8]) -> &[u8] {
     &quoted[1..quoted.len() - 1]

@@ -183,6 +183,16 @@ impl Governed {
             _ => Self::ByName,
         }
     }
+
+    /// The same for publications: `pub-rules` has fewer words, so more elements are governed by their names.
+    #[must_use]
+    pub const fn in_publication(self) -> Self {
+        match self {
+            Self::By(attribute) if !attribute.is_in_pub_rules() => Self::ByName,
+            Self::ByUserInput => Self::ByName,
+            Self::Always | Self::Within | Self::By(_) | Self::ByName => self,
+        }
+    }
 }
 
 fn rpid(local: &str) -> Governed {

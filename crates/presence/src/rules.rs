@@ -5,18 +5,19 @@ mod conditions;
 mod decision;
 mod domain;
 mod explain;
+mod filter;
 mod requester;
+mod view;
 
-use std::sync::Arc;
-
-use documents::pidf::Presence;
+use documents::rules::SubHandling;
 use sip::Aor;
-use sip_stack::subscriptions::Content;
 
 pub use authorization::{Authorization, Judge, RuleClass, Unreadable};
 pub use decision::{Decision, Defaults};
 pub use explain::{Outcome, Verdict};
+pub use filter::{Removal, published};
 pub use requester::{Circumstances, Lists, Members, Requester};
+pub use view::{Composed, View};
 
 use crate::policy::{Policy, Publish, Watch};
 
@@ -55,12 +56,11 @@ impl<'a> Rules<'a> {
 
     /// What the watcher may see of the composed document; `None` if it may see nothing at all.
     pub fn view(&self, composed: &Composed, identity: &str) -> Option<View> {
-        match self.handling(identity) {
-            Handling::Allow => {
-                Some(View { content: Arc::clone(&composed.content), fingerprint: composed.fingerprint })
-            }
-            Handling::Block => None,
-        }
+        let decision = match self.handling(identity) {
+            Handling::Allow => Decision::everything(),
+            Handling::Block => Decision::new(SubHandling::Block),
+        };
+        composed.view(self.presentity, &decision)
     }
 
     /// Whether a source known by one of `identities` may publish for the presentity.
@@ -75,41 +75,4 @@ impl<'a> Rules<'a> {
 fn same_domain(identity: &str, presentity: &Aor) -> bool {
     let domain = identity.split_once('@').map(|(_, domain)| domain);
     domain.is_some() && domain == presentity.domain()
-}
-
-/// What a presence document needs besides itself.
-const PIDF_FIELDS: &str = "Content-Type: application/pidf+xml\r\n";
-
-/// The composed document of a presentity, printed once per change.
-#[derive(Clone, Debug)]
-pub struct Composed {
-    content: Arc<Content>,
-    fingerprint: u64,
-}
-
-impl Composed {
-    /// Keeps a document for its views.
-    pub fn new(document: &Presence) -> Self {
-        let content = Content { fields: PIDF_FIELDS.into(), body: Arc::clone(document.bytes()) };
-        Self { content: Arc::new(content), fingerprint: document.fingerprint() }
-    }
-}
-
-/// What one watcher may see. Only [`Rules::view`] makes one.
-#[derive(Clone, Debug)]
-pub struct View {
-    content: Arc<Content>,
-    fingerprint: u64,
-}
-
-impl View {
-    /// The document as it goes out: `application/pidf+xml`.
-    pub fn content(&self) -> &Arc<Content> {
-        &self.content
-    }
-
-    /// Equal for equal documents, in this process and the next.
-    pub fn fingerprint(&self) -> u64 {
-        self.fingerprint
-    }
 }

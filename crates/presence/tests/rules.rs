@@ -419,6 +419,8 @@ fn any_permissions() -> impl Strategy<Value = Permissions> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn grants_add_up_in_any_order(a in any_permissions(), b in any_permissions(), c in any_permissions()) {
         let sum = |parts: [&Permissions; 3]| {

@@ -1,0 +1,442 @@
+//! Views: what permissions leave of a document, beside a naive reference; and who sees what of whom nothing is known.
+
+mod model;
+
+use std::collections::BTreeSet;
+
+use documents::pidf::{self, Kind, Presence};
+use documents::rules::{Attribute, Permissions, Ruleset, Selection, Selector, SubHandling, UserInput};
+use model::{Component, print, read};
+use presence::rules::{Composed, Decision, Removal, published};
+use proptest::prelude::*;
+use sip::Aor;
+use xml::Limits;
+
+const ALICE: &str = "sip:alice@example.com";
+const RPID_EXAMPLE: &str = include_str!("../../documents/tests/data/pidf/rfc4480-4.xml");
+
+fn parse(text: &str) -> Presence {
+    Presence::parse(text.as_bytes(), &Limits::default()).expect(text)
+}
+
+fn view_of(document: &Presence, decision: &Decision) -> Option<Vec<u8>> {
+    let alice = Aor::parse(ALICE).expect("an address-of-record");
+    Composed::new(document).view(&alice, decision).map(|view| view.content().body.to_vec())
+}
+
+fn allowed(permissions: Permissions) -> Decision {
+    Decision { handling: SubHandling::Allow, permissions: permissions.canonical() }
+}
+
+fn filtered(document: &Presence, permissions: &Permissions) -> String {
+    let view = view_of(document, &allowed(permissions.clone())).expect("an allowed watcher sees something");
+    String::from_utf8(view).expect("presence documents are UTF-8")
+}
+
+/// The permissions of transformations; `pr` and `op` are the formats of presence rules and the OMA.
+fn permissions(transformations: &str) -> Permissions {
+    let text = format!(
+        "<ruleset xmlns='urn:ietf:params:xml:ns:common-policy' xmlns:pr='urn:ietf:params:xml:ns:pres-rules' \
+         xmlns:op='urn:oma:xml:prs:pres-rules'><rule id='r'><transformations>{transformations}\
+         </transformations></rule></ruleset>"
+    );
+    Ruleset::read(text.as_bytes(), &Limits::default()).expect(&text).rules.remove(0).shown
+}
+
+#[test]
+fn who_may_see_everything_shares_the_composed_document() {
+    let document = parse(RPID_EXAMPLE);
+    let composed = Composed::new(&document);
+    let alice = Aor::parse(ALICE).expect("an address-of-record");
+    let view = composed.view(&alice, &Decision::everything()).expect("there is something to see");
+    assert!(std::sync::Arc::ptr_eq(&view.content().body, document.bytes()));
+    assert_eq!(view.fingerprint(), document.fingerprint());
+}
+
+#[test]
+fn no_document_for_who_is_refused_or_waits() {
+    let document = parse(RPID_EXAMPLE);
+    for handling in [SubHandling::Block, SubHandling::Confirm] {
+        assert_eq!(view_of(&document, &Decision::new(handling)), None);
+    }
+}
+
+#[test]
+fn a_politely_blocked_watcher_sees_what_there_is_to_see_of_an_absent_presentity() {
+    let polite = Decision::new(SubHandling::PoliteBlock);
+    let absent = pidf::empty(ALICE);
+    let seen = view_of(&parse(RPID_EXAMPLE), &polite);
+    assert_eq!(seen, view_of(&absent, &Decision::everything()));
+    assert_eq!(
+        seen,
+        view_of(&absent, &allowed(permissions("<pr:provide-persons><pr:all-persons/></pr:provide-persons>")))
+    );
+    assert_eq!(seen, view_of(&absent, &allowed(Permissions::default())));
+}
+
+/// RFC 5025 §6 says what its example shows.
+#[test]
+fn the_example_of_presence_rules_shows_what_it_says() {
+    let rules = include_str!("../../documents/tests/data/rules/rfc5025-6.xml");
+    let rule = Ruleset::read(rules.as_bytes(), &Limits::default()).expect("an example").rules.remove(0);
+    let document = RPID_EXAMPLE
+        .replace("im:someone@mobile.example.net", "sip:someone@example.net")
+        .replace("</dm:person>", "<f:foo xmlns:f='urn:vendor-specific:foo-namespace'/><f:bar xmlns:f='urn:vendor-specific:foo-namespace'/><rpid:user-input idle-threshold='600' last-input='2004-10-21T13:20:00-05:00'>idle</rpid:user-input></dm:person>");
+    let seen = filtered(&parse(&document), &rule.shown);
+    let parts = read(seen.as_bytes());
+    let kinds: Vec<&str> = parts.iter().map(|part| part.kind).collect();
+    // No device; the services of sip and mailto.
+    assert_eq!(kinds, ["tuple", "tuple", "tuple", "person"]);
+    let names = |part: usize| parts[part].children.keys().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(names(0), ["p:contact", "p:timestamp", "r:service-class", "status/p:basic"]);
+    assert_eq!(names(1), ["p:contact", "status/p:basic"]);
+    assert_eq!(names(2), ["p:contact", "r:service-class", "status/p:basic"]);
+    assert_eq!(names(3), ["dm:timestamp", "r:activities", "r:user-input", "x:foo"]);
+    assert_eq!(parts[3].one("r:user-input"), Some("idle"));
+    assert!(seen.contains("<rpid:note>Far away</rpid:note>"), "the note of an activity comes with it");
+    assert!(!seen.contains("location-type"), "what is not there is not even declared: {seen}");
+}
+
+#[test]
+fn each_permission_shows_its_element_and_no_other() {
+    let document = parse(RPID_EXAMPLE);
+    let all = "<pr:provide-services><pr:all-services/></pr:provide-services>\
+               <pr:provide-persons><pr:all-persons/></pr:provide-persons>\
+               <pr:provide-devices><pr:all-devices/></pr:provide-devices>";
+    let names = |granted: &str| {
+        let seen = filtered(&document, &permissions(&format!("{all}{granted}")));
+        let parts = read(seen.as_bytes());
+        parts
+            .iter()
+            .flat_map(|part| part.children.keys().map(|name| format!("{} {name}", part.kind)))
+            .collect::<BTreeSet<_>>()
+    };
+    let always = names("");
+    let expected = [
+        "device dm:deviceID",
+        "person dm:timestamp",
+        "tuple p:contact",
+        "tuple p:timestamp",
+        "tuple r:service-class",
+        "tuple status/p:basic",
+    ];
+    assert!(always.iter().eq(expected), "{always:?}");
+    let cases: [(&str, &[&str]); 13] = [
+        ("activities", &["person r:activities"]),
+        ("class", &["person r:class", "tuple r:class"]),
+        ("deviceID", &["tuple dm:deviceID"]),
+        ("mood", &["person r:mood"]),
+        ("place-is", &["person r:place-is"]),
+        ("place-type", &["person r:place-type"]),
+        ("privacy", &["person r:privacy"]),
+        ("relationship", &["tuple r:relationship"]),
+        ("sphere", &["person r:sphere"]),
+        ("status-icon", &["person r:status-icon", "tuple r:status-icon"]),
+        ("time-offset", &["person r:time-offset"]),
+        ("note", &["device dm:note", "note ", "person dm:note", "tuple p:note"]),
+        ("user-input", &["device r:user-input"]),
+    ];
+    for (name, shown) in cases {
+        let value = if name == "user-input" { "full" } else { "true" };
+        let with = names(&format!("<pr:provide-{name}>{value}</pr:provide-{name}>"));
+        assert!(with.difference(&always).eq(shown.iter()), "{name}: {with:?}");
+    }
+    // RFC 5025 §3.3.2.14: what has a permission of its own is not shown by its name.
+    let by_name = "<pr:provide-unknown-attribute ns='urn:ietf:params:xml:ns:pidf:rpid' name='mood'>true\
+                   </pr:provide-unknown-attribute>";
+    assert_eq!(names(by_name), always);
+    let whole = filtered(&document, &permissions(&format!("{all}<pr:provide-all-attributes/>")));
+    assert_eq!(whole, RPID_EXAMPLE, "that is everything");
+}
+
+#[test]
+fn user_input_loses_what_it_must() {
+    let document = parse(RPID_EXAMPLE);
+    let seen = |level: &str| {
+        let granted = format!(
+            "<pr:provide-devices><pr:deviceID>URN:device:0003ba4811e3</pr:deviceID></pr:provide-devices>\
+             <pr:provide-user-input>{level}</pr:provide-user-input>"
+        );
+        read(filtered(&document, &permissions(&granted)).as_bytes())[0].one("r:user-input").map(str::to_owned)
+    };
+    assert_eq!(seen("false"), None);
+    assert_eq!(seen("bare").as_deref(), Some("idle"));
+    assert_eq!(seen("thresholds").as_deref(), Some("idle idle-threshold"));
+    assert_eq!(seen("full").as_deref(), Some("idle idle-threshold last-input"));
+}
+
+#[test]
+fn components_are_selected_by_each_of_their_properties() {
+    let document = parse(include_str!("../../documents/tests/data/pidf/rfc4480-4.xml"));
+    let ids = |transformations: &str| {
+        let seen = filtered(&document, &permissions(transformations));
+        read(seen.as_bytes()).into_iter().map(|part| part.id).collect::<Vec<_>>()
+    };
+    let services = |selector: &str| ids(&format!("<pr:provide-services>{selector}</pr:provide-services>"));
+    assert_eq!(services("<pr:class>email</pr:class>"), ["eg92n8"]);
+    assert!(services("<pr:class>Email</pr:class>").is_empty());
+    assert_eq!(services("<pr:occurrence-id>ty4658</pr:occurrence-id>"), ["ty4658"]);
+    assert_eq!(services("<pr:service-uri-scheme>im</pr:service-uri-scheme>"), ["bs35r9"]);
+    assert!(services("<pr:service-uri-scheme>IM</pr:service-uri-scheme>").is_empty());
+    assert_eq!(services("<pr:service-uri>im:someone@MOBILE.example.net</pr:service-uri>"), ["bs35r9"]);
+    assert_eq!(
+        services("<pr:class>email</pr:class><pr:service-uri>mailto:secretary@example.com</pr:service-uri>"),
+        ["ty4658", "eg92n8"]
+    );
+    assert_eq!(ids("<pr:provide-persons><pr:class>calendar</pr:class></pr:provide-persons>"), ["p1"]);
+    assert_eq!(
+        ids("<pr:provide-devices><pr:occurrence-id>pc147</pr:occurrence-id></pr:provide-devices>"),
+        ["pc147"]
+    );
+}
+
+#[test]
+fn the_elements_of_the_oma_have_the_permissions_of_the_oma() {
+    let document = parse(
+        "<presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:dm='urn:ietf:params:xml:ns:pidf:data-model' \
+         xmlns:op='urn:oma:xml:prs:pidf:oma-pres' xmlns:opd='urn:oma:xml:pde:pidf:ext' \
+         xmlns:gp='urn:ietf:params:xml:ns:pidf:geopriv10' entity='sip:nora@home1.example'>\
+         <tuple id='im'><status><basic>open</basic><gp:geopriv/></status><op:service-description>\
+         <op:service-id>org.openmobilealliance:IM-session</op:service-id><op:version>1.0</op:version>\
+         </op:service-description><op:willingness><op:basic>open</op:basic></op:willingness>\
+         <op:session-participation><op:basic>closed</op:basic></op:session-participation>\
+         <op:registration-state>active</op:registration-state><op:barring-state>terminated</op:barring-state>\
+         <opd:session-answermode><opd:manual/></opd:session-answermode><contact>sip:nora@home1.example</contact>\
+         </tuple><tuple id='poc'><status/></tuple><dm:person id='p'><op:overriding-willingness/><gp:geopriv/></dm:person>\
+         <dm:device id='d'><op:network-availability><op:network id='IMS'/></op:network-availability>\
+         <dm:deviceID>urn:d</dm:deviceID></dm:device></presence>",
+    );
+    let seen = |granted: &str| {
+        let components = "<pr:provide-services><op:service-id>org.openmobilealliance:IM-session</op:service-id>\
+             </pr:provide-services><pr:provide-persons><pr:all-persons/></pr:provide-persons>\
+             <pr:provide-devices><pr:all-devices/></pr:provide-devices>";
+        read(filtered(&document, &permissions(&format!("{components}{granted}"))).as_bytes())
+            .iter()
+            .flat_map(|part| part.children.keys().map(|name| format!("{} {name}", part.id)))
+            .collect::<BTreeSet<_>>()
+    };
+    let always = seen("");
+    let expected = ["d dm:deviceID", "im op:service-description", "im p:contact", "im status/p:basic"];
+    assert!(always.iter().eq(expected), "{always:?}");
+    let cases: [(&str, &[&str]); 7] = [
+        ("op:provide-willingness", &["im op:willingness", "p op:overriding-willingness"]),
+        ("op:provide-session-participation", &["im op:session-participation"]),
+        ("op:provide-registration-state", &["im op:registration-state"]),
+        ("op:provide-barring-state", &["im op:barring-state"]),
+        ("op:provide-network-availability", &["d op:network-availability"]),
+        ("op:provide-geopriv", &["im status/x:geopriv", "p x:geopriv"]),
+        (
+            "pr:provide-unknown-attribute ns='urn:oma:xml:pde:pidf:ext' name='session-answermode'",
+            &["im x:session-answermode"],
+        ),
+    ];
+    for (element, shown) in cases {
+        let name = element.split(' ').next().expect("a name");
+        let value = if name.ends_with("geopriv") { "full" } else { "true" };
+        let with = seen(&format!("<{element}>{value}</{name}>"));
+        assert!(with.difference(&always).eq(shown.iter()), "{name}: {with:?}");
+    }
+}
+
+#[test]
+fn what_was_left_out_can_be_said() {
+    let composed = Composed::new(&parse(RPID_EXAMPLE));
+    let granted = "<pr:provide-persons><pr:all-persons/></pr:provide-persons><pr:provide-mood>true</pr:provide-mood>\
+                   <pr:provide-note>true</pr:provide-note>";
+    let removals = composed.removals(&permissions(granted));
+    let removed = |kind, id: &str, element: Option<&str>| Removal {
+        kind,
+        id: Some(id.to_owned()),
+        element: element.map(str::to_owned),
+    };
+    let [one, two, three] = ["bs35r9", "ty4658", "eg92n8"].map(|id| removed(Kind::Tuple, id, None));
+    assert_eq!(removals[..4], [one, two, three, removed(Kind::Device, "pc147", None)]);
+    assert_eq!(removals[4], removed(Kind::Person, "p1", Some("activities")));
+    assert_eq!(removals.len(), 4 + 8);
+    assert_eq!(composed.removals(&Permissions::everything()), []);
+}
+
+#[test]
+fn a_third_party_publishes_what_it_is_granted() {
+    let document = parse(RPID_EXAMPLE);
+    let mut granted = Permissions { persons: Selection::All, ..Permissions::default() };
+    granted.attributes.insert(Attribute::Activities);
+    granted.attributes.insert(Attribute::Note);
+    granted.unknown.insert(("urn:ietf:params:xml:ns:pidf:rpid".into(), "sphere".into()));
+    let parts = read(published(&document, &granted).bytes());
+    let kinds: Vec<&str> = parts.iter().map(|part| part.kind).collect();
+    assert_eq!(kinds, ["note", "person"]);
+    let names: Vec<&str> = parts[1].children.keys().map(String::as_str).collect();
+    // There is no `allow-sphere`, so its name is what allows it.
+    assert_eq!(names, ["dm:note", "dm:timestamp", "r:activities", "r:sphere"]);
+}
+
+/// What of a child may be seen, said as plainly as can be.
+fn naive_child(permissions: &Permissions, kind: &str, name: &str, text: &str) -> Option<String> {
+    let with_attributes = |attributes: &str| Some(format!("{text}{attributes}"));
+    if permissions.all_attributes {
+        return if name == "r:user-input" {
+            with_attributes(" idle-threshold last-input since")
+        } else {
+            Some(text.to_owned())
+        };
+    }
+    let granted = match name {
+        "@hidden" | "status/x:y" => false,
+        "p:contact" | "p:timestamp" | "dm:timestamp" | "status/p:basic" | "op:service-description" => true,
+        "dm:deviceID" => kind == "device" || permissions.attributes.contains(Attribute::DeviceId),
+        "p:note" | "dm:note" => permissions.attributes.contains(Attribute::Note),
+        "r:class" => permissions.attributes.contains(Attribute::Class),
+        "r:mood" => permissions.attributes.contains(Attribute::Mood),
+        "r:activities" => permissions.attributes.contains(Attribute::Activities),
+        "op:willingness" => permissions.attributes.contains(Attribute::Willingness),
+        "op:network-availability" => permissions.attributes.contains(Attribute::NetworkAvailability),
+        "x:y" => permissions.unknown.contains(&("urn:x".into(), "y".into())),
+        "r:user-input" => {
+            return match permissions.user_input {
+                UserInput::Nothing => None,
+                UserInput::Bare => with_attributes(""),
+                UserInput::Thresholds => with_attributes(" idle-threshold"),
+                UserInput::Full => with_attributes(" idle-threshold last-input since"),
+            };
+        }
+        other => panic!("the model has no {other}"),
+    };
+    granted.then(|| text.to_owned())
+}
+
+fn naive(components: &[Component], permissions: &Permissions) -> Vec<Component> {
+    let is_selected = |component: &Component| {
+        let selection = match component.kind {
+            "tuple" => &permissions.services,
+            "person" => &permissions.persons,
+            "device" => &permissions.devices,
+            _ => {
+                let has_note = permissions.all_attributes || permissions.attributes.contains(Attribute::Note);
+                return permissions.persons == Selection::All && has_note;
+            }
+        };
+        let Selection::Some(selectors) = selection else { return true };
+        selectors.iter().any(|selector| match selector {
+            Selector::Class(class) => component.one("r:class") == Some(class),
+            Selector::OccurrenceId(id) => *component.id == **id,
+            Selector::ServiceUri(uri) => {
+                component.one("p:contact").is_some_and(|it| it.split('|').next() == Some(uri))
+            }
+            Selector::ServiceUriScheme(scheme) => {
+                component.one("p:contact").is_some_and(|it| it.split(':').next() == Some(scheme))
+            }
+            Selector::ServiceId(id) => {
+                component.one("op:service-description").is_some_and(|it| it.split('|').next() == Some(id))
+            }
+            Selector::DeviceId(id) => component.one("dm:deviceID") == Some(id),
+        })
+    };
+    let mut seen: Vec<Component> =
+        components.iter().filter(|component| is_selected(component)).cloned().collect();
+    for component in &mut seen {
+        if component.kind == "note" {
+            continue;
+        }
+        component.children.insert("@hidden".to_owned(), BTreeSet::from(["1".to_owned()]));
+        let children = core::mem::take(&mut component.children);
+        for (name, texts) in children {
+            let texts: BTreeSet<String> = texts
+                .iter()
+                .filter_map(|text| naive_child(permissions, component.kind, &name, text))
+                .collect();
+            if !texts.is_empty() {
+                component.children.insert(name, texts);
+            }
+        }
+    }
+    seen
+}
+
+fn selection(kind: u8) -> impl Strategy<Value = Selection> {
+    let selectors: Vec<Selector> = match kind {
+        0 => vec![
+            Selector::Class("biz".into()),
+            Selector::OccurrenceId("b".into()),
+            Selector::ServiceUri("tel:+1".into()),
+            Selector::ServiceUriScheme("sip".into()),
+            Selector::ServiceId("im".into()),
+        ],
+        1 => vec![Selector::Class("biz".into()), Selector::OccurrenceId("b".into())],
+        _ => vec![
+            Selector::Class("biz".into()),
+            Selector::OccurrenceId("b".into()),
+            Selector::DeviceId("urn:d1".into()),
+        ],
+    };
+    let count = selectors.len();
+    prop_oneof![
+        proptest::sample::subsequence(selectors, 0..=count)
+            .prop_map(|selectors| Selection::Some(selectors.into_iter().collect())),
+        Just(Selection::All),
+    ]
+}
+
+fn any_permissions() -> impl Strategy<Value = Permissions> {
+    let attributes = [
+        Attribute::Activities,
+        Attribute::Class,
+        Attribute::DeviceId,
+        Attribute::Mood,
+        Attribute::Note,
+        Attribute::Willingness,
+        Attribute::NetworkAvailability,
+    ];
+    let levels = [UserInput::Nothing, UserInput::Bare, UserInput::Thresholds, UserInput::Full];
+    (
+        (selection(0), selection(1), selection(2)),
+        proptest::sample::subsequence(attributes.to_vec(), 0..=7),
+        proptest::sample::select(levels.to_vec()),
+        any::<bool>(),
+        proptest::bool::weighted(0.2),
+    )
+        .prop_map(|((services, persons, devices), attributes, user_input, unknown, all_attributes)| {
+            let mut permissions = Permissions {
+                services,
+                persons,
+                devices,
+                user_input,
+                all_attributes,
+                ..Permissions::default()
+            };
+            attributes.into_iter().for_each(|attribute| permissions.attributes.insert(attribute));
+            if unknown {
+                permissions.unknown.insert(("urn:x".into(), "y".into()));
+            }
+            permissions
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_view_is_what_the_naive_reference_says(
+        document in model::document(), permissions in any_permissions(), prefixed in any::<bool>(),
+    ) {
+        let presence = print(ALICE, &document, prefixed);
+        let seen = filtered(&presence, &permissions);
+        prop_assert_eq!(read(seen.as_bytes()), naive(&document, &permissions));
+        // RFC 5025 §4: filtered again it stays as it is, if what selected a component is still there to be seen.
+        let again = parse(&seen);
+        let mut with_class = permissions.clone();
+        with_class.attributes.insert(Attribute::Class);
+        let seen_with_class = filtered(&presence, &with_class);
+        prop_assert_eq!(filtered(&parse(&seen_with_class), &with_class), seen_with_class);
+        prop_assert_eq!(again.entity(), presence.entity());
+        // No namespace is declared for what is not there.
+        for declared in ["urn:x", model::OP] {
+            let parsed = roxmltree::Document::parse(&seen).expect("it is well-formed");
+            let is_used = parsed.descendants().any(|node| {
+                node.tag_name().namespace() == Some(declared)
+                    || node.attributes().any(|attribute| attribute.namespace() == Some(declared))
+            });
+            prop_assert!(is_used || !seen.contains(declared) || permissions.is_everything(), "{}", seen);
+        }
+    }
+}

@@ -13,7 +13,8 @@ pub const EMPTY: &str = "(empty)";
 
 /// Prints the document that a line describes.
 ///
-/// Items, separated by `;`: `<id> open|closed ["note"]`, `person <activity>`, `note "text"`, `foreign <text>`.
+/// Items, separated by `;`: `<id> open|closed ["note"]`, `person <activity>`, `note "text"`, `foreign <text>`. Each tuple
+/// has a contact of its own, so that those of different sources are not taken for one service unless they have one id.
 pub fn write(entity: &str, line: &str) -> Result<String, String> {
     let mut document = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<presence xmlns=\"{PIDF}\" xmlns:dm=\"{DATA_MODEL}\" \
@@ -35,8 +36,11 @@ pub fn write(entity: &str, line: &str) -> Result<String, String> {
                 if !matches!(basic, "open" | "closed") {
                     return Err(format!("{item:?}: open or closed was expected"));
                 }
-                write!(document, "<tuple id=\"{id}\"><status><basic>{basic}</basic></status>")
-                    .expect("a string takes all");
+                write!(
+                    document,
+                    "<tuple id=\"{id}\"><status><basic>{basic}</basic></status><contact>sip:{id}@example.net</contact>"
+                )
+                .expect("a string takes all");
                 if !note.is_empty() {
                     write!(document, "<note>{}</note>", escape(note.trim().trim_matches('"')))
                         .expect("a string takes all");

@@ -119,6 +119,13 @@ impl NodeSelector {
         Self { steps, terminal: Terminal::Element, default_namespace: default_namespace.into() }
     }
 
+    /// The selector of a child of what this one chooses.
+    #[must_use]
+    pub fn child(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+
     /// The selector of an attribute of what this one chooses.
     #[must_use]
     pub fn attribute(mut self, name: ExpandedName) -> Self {

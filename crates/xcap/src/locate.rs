@@ -50,13 +50,14 @@ pub(crate) fn parent<'t>(tree: &'t Tree<'t>, steps: &[Step]) -> Result<Node<'t>,
 impl Step {
     /// Whether an element has the name.
     pub(crate) fn is_named(&self, element: Element<'_>) -> bool {
-        self.name.as_ref().is_none_or(|name| name.is(element.name()))
+        self.name.as_ref().is_none_or(|name| element.is(&name.namespace, &name.local))
     }
 
     /// Whether an element passes the attribute test.
     pub(crate) fn is_passed(&self, element: Element<'_>) -> bool {
         self.attribute.as_ref().is_none_or(|test| {
-            element.attributes().iter().any(|found| test.name.is(found.name) && found.value == *test.value)
+            // The value first: it differs more often than the name.
+            element.attributes().iter().any(|found| found.value == *test.value && test.name.is(found.name))
         })
     }
 

@@ -47,7 +47,11 @@ impl Step<'_> {
                     })
             }
             (Self::Text(left, left_end), Step::Text(right, right_end)) => {
-                characters(*left, *left_end).eq(characters(*right, *right_end))
+                let is_one = *left_end == left.index() + 1 && *right_end == right.index() + 1;
+                match (left.value(), right.value()) {
+                    (Some(left), Some(right)) if is_one => left == right,
+                    _ => characters(*left, *left_end).eq(characters(*right, *right_end)),
+                }
             }
             (Self::Other(left), Step::Other(right)) => {
                 left.kind() == right.kind() && meant(*left).eq(meant(*right))

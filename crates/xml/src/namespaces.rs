@@ -29,11 +29,40 @@ pub(crate) const NO_NAMESPACE: Number = 0;
 pub(crate) const XML: Number = 1;
 const FIRST_FREE: Number = 2;
 
+/// The ordinal of no namespace.
+pub(crate) const NOT_DECLARED: u32 = u32::MAX;
+/// The ordinal of the namespace of `xml`.
+pub(crate) const XML_DECLARED: u32 = u32::MAX - 1;
+
+/// What the empty prefix is bound to where it is not declared.
+static NOTHING: Binding<'static> = Binding {
+    key: 0,
+    number: NO_NAMESPACE,
+    ordinal: NOT_DECLARED,
+    start: 0,
+    value_start: 0,
+    prefix: "",
+    namespace: Value::EMPTY,
+};
+
+/// What `xml` is bound to.
+static OF_XML: Binding<'static> = Binding {
+    key: 0,
+    number: XML,
+    ordinal: XML_DECLARED,
+    start: 0,
+    value_start: 0,
+    prefix: "xml",
+    namespace: Value::new(XML_NAMESPACE, Place::Attribute, true),
+};
+
 /// A declaration that is in scope.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Binding<'a> {
     key: u64,
     number: Number,
+    /// How many declarations came before it in the scan, those in scope of a fragment included.
+    ordinal: u32,
     start: u32,
     value_start: u32,
     prefix: &'a str,
@@ -43,7 +72,33 @@ pub(crate) struct Binding<'a> {
 impl<'a> Binding<'a> {
     /// A declaration that begins at `start`, its value at `value_start`.
     pub(crate) fn new(prefix: &'a str, namespace: Value<'a>, start: u32, value_start: u32) -> Self {
-        Self { key: key(prefix.as_bytes()), number: NO_NAMESPACE, start, value_start, prefix, namespace }
+        Self {
+            key: key(prefix.as_bytes()),
+            number: NO_NAMESPACE,
+            ordinal: 0,
+            start,
+            value_start,
+            prefix,
+            namespace,
+        }
+    }
+
+    /// Its namespace as a number.
+    #[inline]
+    pub(crate) fn number(&self) -> Number {
+        self.number
+    }
+
+    /// Its namespace.
+    #[inline]
+    pub(crate) fn namespace(&self) -> Value<'a> {
+        self.namespace
+    }
+
+    /// How many declarations came before it; [`NOT_DECLARED`] or [`XML_DECLARED`] for what no document declares.
+    #[inline]
+    pub(crate) fn ordinal(&self) -> u32 {
+        self.ordinal
     }
 
     pub(crate) fn declaration(&self) -> Declaration<'a> {
@@ -65,11 +120,13 @@ impl<'a> Binding<'a> {
 pub(crate) struct Namespaces<'a> {
     bindings: Stack<Binding<'a>, 8>,
     next: Number,
+    /// How many have been declared, out of scope ones included.
+    declared: u32,
 }
 
 impl<'a> Namespaces<'a> {
     pub(crate) fn new() -> Self {
-        Self { bindings: Stack::new(), next: FIRST_FREE }
+        Self { bindings: Stack::new(), next: FIRST_FREE, declared: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -110,6 +167,8 @@ impl<'a> Namespaces<'a> {
             self.next += 1;
             self.next - 1
         };
+        binding.ordinal = self.declared;
+        self.declared += 1;
         self.bindings.push(binding);
         Ok(())
     }
@@ -124,17 +183,17 @@ impl<'a> Namespaces<'a> {
 
     /// What a prefix is bound to; none if to nothing. The empty prefix always has an answer.
     #[inline]
-    pub(crate) fn resolve(&self, prefix: &[u8]) -> Option<(Number, Value<'a>)> {
+    pub(crate) fn resolve(&self, prefix: &[u8]) -> Option<&Binding<'a>> {
         let key = key(prefix);
         let is_short = prefix.len() <= KEY_BYTES;
         for binding in self.bindings.as_slice().iter().rev() {
             if binding.key == key && (is_short || binding.prefix.as_bytes() == prefix) {
-                return Some((binding.number, binding.namespace));
+                return Some(binding);
             }
         }
         match prefix {
-            b"" => Some((NO_NAMESPACE, Value::EMPTY)),
-            b"xml" => Some((XML, Value::new(XML_NAMESPACE, Place::Attribute, true))),
+            b"" => Some(&NOTHING),
+            b"xml" => Some(&OF_XML),
             _ => None,
         }
     }

@@ -4,9 +4,9 @@ use core::fmt;
 use core::ops::Range;
 use std::borrow::Cow;
 
-use crate::namespaces::{Declaration, XML_NAMESPACE};
+use crate::namespaces::{Declaration, NOT_DECLARED, XML_DECLARED, XML_NAMESPACE};
 use crate::span::Span;
-use crate::tag::Attribute;
+use crate::tag::{Attribute, Written};
 use crate::token::Name;
 use crate::tree::{ElementData, Kind, NodeData, Tree};
 use crate::value::{Place, Value};
@@ -141,11 +141,11 @@ impl fmt::Debug for Element<'_> {
 }
 
 impl<'t> Element<'t> {
-    fn data(self) -> &'t ElementData<'t> {
+    fn data(self) -> &'t ElementData {
         &self.node.tree.elements[self.node.data().element as usize]
     }
 
-    fn following(self) -> &'t ElementData<'t> {
+    fn following(self) -> &'t ElementData {
         &self.node.tree.elements[self.node.data().element as usize + 1]
     }
 
@@ -156,12 +156,24 @@ impl<'t> Element<'t> {
 
     /// Its name.
     pub fn name(self) -> Name<'t> {
-        self.data().name
+        let text = self.node.tree.text;
+        let Written { prefix, local } = self.data().name;
+        Name { namespace: self.bound(), prefix: &text[prefix.range()], local: &text[local.range()] }
+    }
+
+    /// The namespace that it is in.
+    fn bound(self) -> Value<'t> {
+        match self.data().binding {
+            NOT_DECLARED => Value::EMPTY,
+            XML_DECLARED => Value::new(XML_NAMESPACE, Place::Attribute, true),
+            declared => self.node.tree.declarations[declared as usize].namespace,
+        }
     }
 
     /// Whether its name is `local` in `namespace` (empty for none), whatever the prefix.
     pub fn is(self, namespace: &str, local: &str) -> bool {
-        self.data().name.is(namespace, local)
+        let Written { local: written, .. } = self.data().name;
+        self.node.tree.text.as_bytes()[written.range()] == *local.as_bytes() && self.bound() == *namespace
     }
 
     /// The element it is a child of; none for the root element.
@@ -197,17 +209,18 @@ impl<'t> Element<'t> {
 
     /// The start tag, from `<` to `>`.
     pub fn tag(self) -> Span {
-        self.data().tag
+        Span { start: self.node.span().start, end: self.data().tag_end }
     }
 
     /// What stands between its tags; empty and at the end of the tag for `<a/>`.
     pub fn content(self) -> Span {
-        self.data().content
+        let ElementData { tag_end, content_end, .. } = *self.data();
+        Span { start: tag_end, end: content_end }
     }
 
     /// Whether it is written as `<a/>`.
     pub fn is_empty_tag(self) -> bool {
-        self.data().tag == self.node.span()
+        self.data().tag_end == self.node.span().end
     }
 
     /// It and the elements around it, the innermost first.

@@ -3,15 +3,59 @@
 use crate::class::{self, TEXT_STOP};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::namespaces::{Declaration, Namespaces};
+use crate::namespaces::{Binding, Declaration, Namespaces};
 use crate::prolog;
 use crate::span::{Span, offset};
 use crate::stack::Stack;
-use crate::tag::{self, Attribute, Attributes, skip_space};
+use crate::tag::{self, Attribute, Attributes, Written, skip_space};
 use crate::token::{End, Instruction, Start, Text, Token};
 use crate::value::{Place, Value, reference};
 
-type Pulled<'a> = Result<Option<Token<'a>>, Error>;
+/// Whether there was one more token.
+type Stepped = Result<bool, Error>;
+
+/// Takes one token after the other, so that none is put together that is taken apart at once.
+pub(crate) trait Sink<'a> {
+    /// A start tag, with what its name is bound to, and what it holds.
+    fn start(
+        &mut self,
+        name: Written,
+        binding: &Binding<'a>,
+        span: Span,
+        empty: bool,
+        tag: &TagContent<'_, 'a>,
+    );
+    /// The end of the element that is open.
+    fn end(&mut self, end: End);
+    /// A run of text.
+    fn text(&mut self, text: Text<'a>);
+    /// A CDATA section.
+    fn cdata(&mut self, text: Text<'a>);
+    /// A comment.
+    fn comment(&mut self, span: Span);
+    /// A processing instruction.
+    fn instruction(&mut self, instruction: Instruction<'a>);
+}
+
+/// The attributes and declarations of a start tag.
+pub(crate) struct TagContent<'s, 'a> {
+    pub(crate) text: &'a str,
+    attributes: &'s Attributes,
+    namespaces: &'s Namespaces<'a>,
+    first_declaration: usize,
+}
+
+impl<'s, 'a> TagContent<'s, 'a> {
+    pub(crate) fn attributes(&self) -> impl ExactSizeIterator<Item = Attribute<'a>> + use<'s, 'a> {
+        let (text, namespaces) = (self.text, self.namespaces);
+        self.attributes.as_slice().iter().map(move |written| written.attribute(text, namespaces))
+    }
+
+    pub(crate) fn declarations(&self) -> impl ExactSizeIterator<Item = Declaration<'a>> + use<'s, 'a> {
+        let declared = self.namespaces.bindings().get(self.first_declaration..).unwrap_or_default();
+        declared.iter().map(|binding| binding.declaration())
+    }
+}
 
 /// An element whose end has not come.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,14 +131,22 @@ impl<'a> Scanner<'a> {
     /// The next token; none at the end of an accepted document. A refusal is final: it is returned again.
     #[inline]
     pub fn pull(&mut self) -> Result<Option<Token<'a>>, Error> {
+        let mut token = None;
+        self.pull_into(&mut token)?;
+        Ok(token)
+    }
+
+    /// Hands the next token over; false at the end of an accepted document. A refusal is final.
+    #[inline]
+    pub(crate) fn pull_into(&mut self, sink: &mut impl Sink<'a>) -> Result<bool, Error> {
         if let Some(error) = self.refused {
             return Err(error);
         }
-        let token = self.step();
-        if let Err(error) = &token {
+        let stepped = self.step(sink);
+        if let Err(error) = &stepped {
             self.refused = Some(*error);
         }
-        token
+        stepped
     }
 
     /// Pulls up to the start tag of the root element, past comments and processing instructions before it.
@@ -143,8 +195,7 @@ impl<'a> Scanner<'a> {
 
     /// The attributes of the start tag that was pulled last, in order; nothing after another token.
     pub fn attributes(&self) -> impl ExactSizeIterator<Item = Attribute<'a>> + '_ {
-        let text = self.text;
-        self.attributes.as_slice().iter().map(move |written| written.attribute(text, &self.namespaces))
+        self.tag_content().attributes()
     }
 
     /// The attribute of that expanded name (`namespace` empty for none) on the start tag that was pulled last.
@@ -157,8 +208,7 @@ impl<'a> Scanner<'a> {
 
     /// The namespace declarations of the start tag that was pulled last, in order; nothing after another token.
     pub fn declarations(&self) -> impl ExactSizeIterator<Item = Declaration<'a>> + '_ {
-        let declared = self.namespaces.bindings().get(self.first_declaration..).unwrap_or_default();
-        declared.iter().map(|binding| binding.declaration())
+        self.tag_content().declarations()
     }
 
     /// All namespace declarations in scope, the outermost first; a later one overrides an earlier of the same prefix.
@@ -168,30 +218,39 @@ impl<'a> Scanner<'a> {
 
     /// The namespace that a prefix (empty for the default) is bound to where the scanner stands; none if to nothing.
     pub fn namespace(&self, prefix: &str) -> Option<Value<'a>> {
-        self.namespaces.resolve(prefix.as_bytes()).map(|(_, namespace)| namespace)
+        self.namespaces.resolve(prefix.as_bytes()).map(Binding::namespace)
+    }
+
+    fn tag_content(&self) -> TagContent<'_, 'a> {
+        TagContent {
+            text: self.text,
+            attributes: &self.attributes,
+            namespaces: &self.namespaces,
+            first_declaration: self.first_declaration,
+        }
     }
 
     #[inline]
-    fn step(&mut self) -> Pulled<'a> {
+    fn step(&mut self, sink: &mut impl Sink<'a>) -> Stepped {
         self.attributes.truncate(0);
         self.first_declaration = self.namespaces.len();
         if self.end_due {
             self.end_due = false;
-            return Ok(self.close(self.at));
+            return Ok(self.close(self.at, sink));
         }
         let bytes = self.text.as_bytes();
         if self.open.is_empty() {
             self.at = skip_space(bytes, self.at);
             if self.at == bytes.len() && self.root_seen {
-                return Ok(None);
+                return Ok(false);
             }
         }
         match (bytes.get(self.at), bytes.get(self.at + 1)) {
-            (Some(b'<'), Some(b'/')) => self.end_tag(),
-            (Some(b'<'), Some(b'!')) => self.declaration_like(),
-            (Some(b'<'), Some(b'?')) => self.instruction(),
-            (Some(b'<'), _) => self.start_tag(),
-            (Some(_), _) if !self.open.is_empty() => self.text(),
+            (Some(b'<'), Some(b'/')) => self.end_tag(sink),
+            (Some(b'<'), Some(b'!')) => self.declaration_like(sink),
+            (Some(b'<'), Some(b'?')) => self.instruction(sink),
+            (Some(b'<'), _) => self.start_tag(sink),
+            (Some(_), _) if !self.open.is_empty() => self.text(sink),
             (Some(_), _) if self.root_seen => {
                 Err(self.expected("nothing but comments after the root element"))
             }
@@ -202,7 +261,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn start_tag(&mut self) -> Pulled<'a> {
+    fn start_tag(&mut self, sink: &mut impl Sink<'a>) -> Stepped {
         let start = self.at;
         if self.open.is_empty() && self.root_seen {
             return Err(Error::new(start, ErrorKind::SecondRoot));
@@ -213,7 +272,7 @@ impl<'a> Scanner<'a> {
         self.count()?;
         let bindings = self.namespaces.len();
         let read = tag::read(self.text, start, &self.limits, &mut self.attributes, &mut self.namespaces)?;
-        let name = read.name.element(self.text, &self.namespaces)?;
+        let binding = read.name.binding(self.text, &self.namespaces)?;
         self.open.push(Open {
             start: offset(start),
             content: offset(read.end),
@@ -224,11 +283,13 @@ impl<'a> Scanner<'a> {
         self.first_declaration = bindings;
         self.end_due = read.empty;
         self.at = read.end;
-        Ok(Some(Token::Start(Start { name, span: Span::new(start, read.end), empty: read.empty })))
+        let span = Span::new(start, read.end);
+        sink.start(read.name, binding, span, read.empty, &self.tag_content());
+        Ok(true)
     }
 
     #[inline]
-    fn end_tag(&mut self) -> Pulled<'a> {
+    fn end_tag(&mut self, sink: &mut impl Sink<'a>) -> Stepped {
         let bytes = self.text.as_bytes();
         let start = self.at;
         let Some(open) = self.open.last() else {
@@ -248,23 +309,24 @@ impl<'a> Scanner<'a> {
             return Err(Error::new(end, kind));
         }
         self.at = end + 1;
-        Ok(self.close(start))
+        Ok(self.close(start, sink))
     }
 
     /// Ends the innermost element, whose content ends at `content_end`.
     #[inline]
-    fn close(&mut self, content_end: usize) -> Option<Token<'a>> {
-        let open = self.open.pop()?;
+    fn close(&mut self, content_end: usize, sink: &mut impl Sink<'a>) -> bool {
+        let Some(open) = self.open.pop() else { return false };
         self.namespaces.truncate(open.bindings as usize);
         self.first_declaration = self.namespaces.len();
-        Some(Token::End(End {
+        sink.end(End {
             element: Span { start: open.start, end: offset(self.at) },
             content: Span { start: open.content, end: offset(content_end) },
-        }))
+        });
+        true
     }
 
     #[inline]
-    fn text(&mut self) -> Pulled<'a> {
+    fn text(&mut self, sink: &mut impl Sink<'a>) -> Stepped {
         self.count()?;
         let bytes = self.text.as_bytes();
         let start = self.at;
@@ -295,16 +357,17 @@ impl<'a> Scanner<'a> {
         }
         self.at = at;
         let value = Value::new(&self.text[start..at], Place::Text, plain);
-        Ok(Some(Token::Text(Text { value, span: Span::new(start, at) })))
+        sink.text(Text { value, span: Span::new(start, at) });
+        Ok(true)
     }
 
     /// What begins with `<!`: a comment, a CDATA section, or what we refuse.
-    fn declaration_like(&mut self) -> Pulled<'a> {
+    fn declaration_like(&mut self, sink: &mut impl Sink<'a>) -> Stepped {
         let rest = &self.text.as_bytes()[self.at..];
         if rest.starts_with(b"<!--") {
-            self.comment()
+            self.comment(sink)
         } else if rest.starts_with(b"<![CDATA[") && !self.open.is_empty() {
-            self.cdata()
+            self.cdata(sink)
         } else if rest.starts_with(b"<!DOCTYPE") {
             Err(Error::new(self.at, ErrorKind::DocumentType))
         } else {
@@ -312,7 +375,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn comment(&mut self) -> Pulled<'a> {
+    fn comment(&mut self, sink: &mut impl Sink<'a>) -> Stepped {
         self.count()?;
         let start = self.at;
         let body = start + "<!--".len();
@@ -321,10 +384,11 @@ impl<'a> Scanner<'a> {
             return Err(Error::new(dashes, ErrorKind::Expected("`-->`, as no `--` stands in a comment")));
         }
         self.at = dashes + "-->".len();
-        Ok(Some(Token::Comment(Span::new(start, self.at))))
+        sink.comment(Span::new(start, self.at));
+        Ok(true)
     }
 
-    fn cdata(&mut self) -> Pulled<'a> {
+    fn cdata(&mut self, sink: &mut impl Sink<'a>) -> Stepped {
         self.count()?;
         let start = self.at;
         let body = start + "<![CDATA[".len();
@@ -332,11 +396,12 @@ impl<'a> Scanner<'a> {
         self.at = end + "]]>".len();
         let raw = &self.text[body..end];
         let value = Value::new(raw, Place::CData, !raw.as_bytes().contains(&b'\r'));
-        Ok(Some(Token::CData(Text { value, span: Span::new(start, self.at) })))
+        sink.cdata(Text { value, span: Span::new(start, self.at) });
+        Ok(true)
     }
 
     /// XML 1.0 §2.6. The XML declaration was read before, so another `xml` here is refused.
-    fn instruction(&mut self) -> Pulled<'a> {
+    fn instruction(&mut self, sink: &mut impl Sink<'a>) -> Stepped {
         self.count()?;
         let start = self.at;
         let body = start + "<?".len();
@@ -358,7 +423,8 @@ impl<'a> Scanner<'a> {
         }
         self.at = end + "?>".len();
         let data = &self.text[data.min(end)..end];
-        Ok(Some(Token::Instruction(Instruction { target, data, span: Span::new(start, self.at) })))
+        sink.instruction(Instruction { target, data, span: Span::new(start, self.at) });
+        Ok(true)
     }
 
     /// The offset of the next `needle` from `from` on, with no forbidden character before it.
@@ -381,5 +447,42 @@ impl<'a> Scanner<'a> {
 
     fn expected(&self, what: &'static str) -> Error {
         Error::new(self.at, ErrorKind::Expected(what))
+    }
+}
+
+/// Keeps the last one, as a [`Token`].
+impl<'a> Sink<'a> for Option<Token<'a>> {
+    #[inline]
+    fn start(
+        &mut self,
+        name: Written,
+        binding: &Binding<'a>,
+        span: Span,
+        empty: bool,
+        tag: &TagContent<'_, 'a>,
+    ) {
+        *self = Some(Token::Start(Start { name: name.bound(tag.text, binding), span, empty }));
+    }
+
+    #[inline]
+    fn end(&mut self, end: End) {
+        *self = Some(Token::End(end));
+    }
+
+    #[inline]
+    fn text(&mut self, text: Text<'a>) {
+        *self = Some(Token::Text(text));
+    }
+
+    fn cdata(&mut self, text: Text<'a>) {
+        *self = Some(Token::CData(text));
+    }
+
+    fn comment(&mut self, span: Span) {
+        *self = Some(Token::Comment(span));
+    }
+
+    fn instruction(&mut self, instruction: Instruction<'a>) {
+        *self = Some(Token::Instruction(instruction));
     }
 }

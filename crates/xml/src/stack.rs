@@ -40,21 +40,29 @@ impl<T: Copy + Default, const N: usize> Stack<T, N> {
 
     #[inline]
     pub(crate) fn push(&mut self, item: T) {
+        // Through a place, so that the item need not be in memory before.
+        *self.place() = item;
+    }
+
+    /// A place on top, to be written.
+    #[inline]
+    fn place(&mut self) -> &mut T {
         if self.spilled.is_empty() && self.len < N {
-            self.inline[self.len] = item;
             self.len += 1;
+            &mut self.inline[self.len - 1]
         } else {
-            self.spill(item);
+            self.spill()
         }
     }
 
     #[cold]
-    fn spill(&mut self, item: T) {
+    fn spill(&mut self) -> &mut T {
         if self.spilled.is_empty() {
             self.spilled.extend_from_slice(&self.inline[..self.len]);
             self.len = 0;
         }
-        self.spilled.push(item);
+        self.spilled.push(T::default());
+        self.spilled.last_mut().expect("it was just pushed")
     }
 
     #[inline]

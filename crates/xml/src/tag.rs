@@ -38,12 +38,25 @@ impl Written {
         &text.as_bytes()[self.prefix.range()]
     }
 
-    /// The expanded name of an element, by the bindings in scope.
-    pub(crate) fn element<'a>(self, text: &'a str, namespaces: &Namespaces<'a>) -> Result<Name<'a>, Error> {
-        let (_, namespace) = namespaces
-            .resolve(self.prefix(text))
-            .ok_or(Error::new(self.prefix.start as usize, ErrorKind::UndeclaredPrefix))?;
-        Ok(Name { namespace, prefix: &text[self.prefix.range()], local: &text[self.local.range()] })
+    /// The expanded name of an element whose prefix is bound so.
+    #[inline]
+    pub(crate) fn bound<'a>(self, text: &'a str, binding: &Binding<'a>) -> Name<'a> {
+        Name {
+            namespace: binding.namespace(),
+            prefix: &text[self.prefix.range()],
+            local: &text[self.local.range()],
+        }
+    }
+
+    /// What the prefix of an element is bound to.
+    #[inline]
+    pub(crate) fn binding<'n, 'a>(
+        self,
+        text: &'a str,
+        namespaces: &'n Namespaces<'a>,
+    ) -> Result<&'n Binding<'a>, Error> {
+        let binding = namespaces.resolve(self.prefix(text));
+        binding.ok_or(Error::new(self.prefix.start as usize, ErrorKind::UndeclaredPrefix))
     }
 }
 
@@ -67,7 +80,7 @@ impl WrittenAttribute {
         let namespace = if self.namespace == NO_NAMESPACE {
             Value::EMPTY
         } else {
-            namespaces.resolve(self.name.prefix(text)).map_or(Value::EMPTY, |(_, namespace)| namespace)
+            namespaces.resolve(self.name.prefix(text)).map_or(Value::EMPTY, Binding::namespace)
         };
         Attribute {
             name: Name {
@@ -177,10 +190,10 @@ fn resolve(text: &str, attributes: &mut Attributes, namespaces: &Namespaces<'_>)
         let name = attributes[index].name;
         let start = name.prefix.start as usize;
         if !name.prefix.is_empty() {
-            let (number, _) = namespaces
+            attributes[index].namespace = namespaces
                 .resolve(name.prefix(text))
-                .ok_or(Error::new(start, ErrorKind::UndeclaredPrefix))?;
-            attributes[index].namespace = number;
+                .ok_or(Error::new(start, ErrorKind::UndeclaredPrefix))?
+                .number();
         }
         let namespace = attributes[index].namespace;
         let local = &bytes[name.local.range()];

@@ -2,12 +2,12 @@
 
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::namespaces::Declaration;
+use crate::namespaces::{Binding, Declaration, NOT_DECLARED};
 use crate::node::{Element, Node};
-use crate::scanner::Scanner;
+use crate::scanner::{Scanner, Sink, TagContent};
 use crate::span::{Span, offset};
-use crate::tag::Attribute;
-use crate::token::{Name, Token};
+use crate::tag::{Attribute, Written};
+use crate::token::{End, Instruction, Text};
 
 /// A read-only index over the bytes of an accepted document: its nodes in document order, with where each stands.
 ///
@@ -20,10 +20,10 @@ pub struct Tree<'a> {
     /// In document order; the first is the document itself.
     pub(crate) nodes: Vec<NodeData>,
     /// In document order, with one more at the end, where the lists of the last one end.
-    pub(crate) elements: Vec<ElementData<'a>>,
+    pub(crate) elements: Vec<ElementData>,
     /// Of all elements, in document order.
     pub(crate) attributes: Vec<Attribute<'a>>,
-    /// Of all elements, in document order.
+    /// Those in scope of a fragment, then those of all elements, in document order.
     pub(crate) declarations: Vec<Declaration<'a>>,
 }
 
@@ -60,10 +60,15 @@ pub(crate) struct NodeData {
 
 /// What an element has beyond a node.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ElementData<'a> {
-    pub(crate) name: Name<'a>,
-    pub(crate) tag: Span,
-    pub(crate) content: Span,
+pub(crate) struct ElementData {
+    /// Its name as written.
+    pub(crate) name: Written,
+    /// Where it ends, its start tag ends. It begins where the element does.
+    pub(crate) tag_end: u32,
+    /// Where its end tag begins, or where it ends if it has none.
+    pub(crate) content_end: u32,
+    /// The declaration that binds its prefix, or what stands for none or for `xml`.
+    pub(crate) binding: u32,
     /// The first of its attributes.
     pub(crate) attributes: u32,
     /// The first of its declarations.
@@ -73,14 +78,14 @@ pub(crate) struct ElementData<'a> {
 impl<'a> Tree<'a> {
     /// Reads a document. Refuses what [`Scanner`] refuses.
     pub fn read(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
-        Self::build(Scanner::new(bytes, limits)?, bytes.len())
+        Self::build(Scanner::new(bytes, limits)?, Vec::new(), bytes.len())
     }
 
     /// Reads an element that is to stand within `parent`, or to be a root: prefixes may be declared there. Otherwise
     /// as a document, but without a byte order mark and an XML declaration.
     pub fn fragment(bytes: &'a [u8], parent: Option<Element<'a>>, limits: &Limits) -> Result<Self, Error> {
         let scope = parent.map(Element::scope).unwrap_or_default();
-        Self::build(Scanner::fragment(bytes, scope, limits)?, bytes.len())
+        Self::build(Scanner::fragment(bytes, scope.iter().copied(), limits)?, scope, bytes.len())
     }
 
     /// The document as text, a byte order mark included.
@@ -113,60 +118,83 @@ impl<'a> Tree<'a> {
         self.nodes.is_empty()
     }
 
-    fn build(mut scanner: Scanner<'a>, length: usize) -> Result<Self, Error> {
-        let whole = Span::new(0, length);
-        let mut tree = Self {
+    fn build(mut scanner: Scanner<'a>, scope: Vec<Declaration<'a>>, length: usize) -> Result<Self, Error> {
+        let tree = Self {
             text: scanner.document(),
-            nodes: Vec::with_capacity(length / 32 + 8),
-            elements: Vec::with_capacity(length / 96 + 4),
-            attributes: Vec::with_capacity(length / 96 + 4),
-            declarations: Vec::new(),
+            nodes: Vec::with_capacity(length / 16 + 8),
+            elements: Vec::with_capacity(length / 48 + 8),
+            attributes: Vec::with_capacity(length / 96 + 8),
+            declarations: scope,
         };
-        tree.push(Kind::Document, true, 0, whole);
-        let mut open = 0_u32;
-        while let Some(token) = scanner.pull()? {
-            match token {
-                Token::Start(start) => {
-                    open = tree.push(Kind::Element, true, open, start.span);
-                    tree.push_element(start.name, start.span);
-                    tree.attributes.extend(scanner.attributes());
-                    tree.declarations.extend(scanner.declarations());
-                }
-                Token::End(end) => {
-                    let after = offset(tree.nodes.len());
-                    let node = &mut tree.nodes[open as usize];
-                    node.span = end.element;
-                    node.after = after;
-                    tree.elements[node.element as usize].content = end.content;
-                    open = node.parent;
-                }
-                Token::Text(text) => _ = tree.push(Kind::Text, text.value.is_plain(), open, text.span),
-                Token::CData(text) => _ = tree.push(Kind::CData, text.value.is_plain(), open, text.span),
-                Token::Comment(span) => _ = tree.push(Kind::Comment, true, open, span),
-                Token::Instruction(instruction) => {
-                    tree.push(Kind::Instruction, true, open, instruction.span);
-                }
-            }
-        }
-        tree.nodes[0].after = offset(tree.nodes.len());
-        tree.push_element(Name::default(), whole);
-        Ok(tree)
+        let mut builder = Builder { tree, open: 0 };
+        builder.push(Kind::Document, true, Span::new(0, length));
+        while scanner.pull_into(&mut builder)? {}
+        builder.tree.nodes[0].after = offset(builder.tree.nodes.len());
+        builder.push_element(Written::default(), NOT_DECLARED, 0);
+        Ok(builder.tree)
+    }
+}
+
+/// Puts a tree together.
+struct Builder<'a> {
+    tree: Tree<'a>,
+    /// The element that is open, or the document.
+    open: u32,
+}
+
+impl Builder<'_> {
+    #[inline]
+    fn push(&mut self, kind: Kind, plain: bool, span: Span) {
+        let tree = &mut self.tree;
+        let after = offset(tree.nodes.len()) + 1;
+        let element = offset(tree.elements.len());
+        tree.nodes.push(NodeData { kind, plain, parent: self.open, after, element, span });
     }
 
-    fn push(&mut self, kind: Kind, plain: bool, parent: u32, span: Span) -> u32 {
-        let index = offset(self.nodes.len());
-        let element = offset(self.elements.len());
-        self.nodes.push(NodeData { kind, plain, parent, after: index + 1, element, span });
-        index
+    #[inline]
+    fn push_element(&mut self, name: Written, binding: u32, tag_end: u32) {
+        let tree = &mut self.tree;
+        let attributes = offset(tree.attributes.len());
+        let declarations = offset(tree.declarations.len());
+        let content_end = tag_end;
+        tree.elements.push(ElementData { name, tag_end, content_end, binding, attributes, declarations });
+    }
+}
+
+impl<'a> Sink<'a> for Builder<'a> {
+    #[inline]
+    fn start(&mut self, name: Written, binding: &Binding<'a>, span: Span, _: bool, tag: &TagContent<'_, 'a>) {
+        self.push(Kind::Element, true, span);
+        self.open = offset(self.tree.nodes.len()) - 1;
+        self.push_element(name, binding.ordinal(), span.end);
+        self.tree.attributes.extend(tag.attributes());
+        self.tree.declarations.extend(tag.declarations());
     }
 
-    fn push_element(&mut self, name: Name<'a>, tag: Span) {
-        self.elements.push(ElementData {
-            name,
-            tag,
-            content: tag,
-            attributes: offset(self.attributes.len()),
-            declarations: offset(self.declarations.len()),
-        });
+    #[inline]
+    fn end(&mut self, end: End) {
+        let after = offset(self.tree.nodes.len());
+        let node = &mut self.tree.nodes[self.open as usize];
+        node.span.end = end.element.end;
+        node.after = after;
+        self.tree.elements[node.element as usize].content_end = end.content.end;
+        self.open = node.parent;
+    }
+
+    #[inline]
+    fn text(&mut self, text: Text<'a>) {
+        self.push(Kind::Text, text.value.is_plain(), text.span);
+    }
+
+    fn cdata(&mut self, text: Text<'a>) {
+        self.push(Kind::CData, text.value.is_plain(), text.span);
+    }
+
+    fn comment(&mut self, span: Span) {
+        self.push(Kind::Comment, true, span);
+    }
+
+    fn instruction(&mut self, instruction: Instruction<'a>) {
+        self.push(Kind::Instruction, true, instruction.span);
     }
 }

@@ -3,6 +3,7 @@
 mod embedded;
 mod feed;
 mod memory;
+pub mod plain;
 pub mod suite;
 mod wait;
 
@@ -14,7 +15,7 @@ use xcap::{Change, DocumentSelector, ETag, Tree};
 
 use crate::StoreError;
 
-pub use embedded::{EmbeddedDocs, Found, Options, Stats};
+pub use embedded::{BackupError, EmbeddedDocs, Found, Options, Stats, Summary, back_up, read_tree, restore};
 pub use feed::FEED_MAX;
 pub use memory::MemoryDocs;
 pub use wait::wait;

@@ -1,5 +1,6 @@
 //! Documents on one machine: an append log of our own, with the place of every document in memory.
 
+mod backup;
 mod cache;
 mod compact;
 mod frame;
@@ -8,6 +9,7 @@ mod log;
 mod queue;
 mod read;
 mod recover;
+mod view;
 mod writer;
 
 use std::io;
@@ -19,6 +21,7 @@ use node::Partition;
 use sip_stack::Timestamp;
 use xcap::{DocumentSelector, Tree};
 
+pub use self::backup::{BackupError, Summary, back_up, read_tree, restore};
 use self::compact::Compaction;
 use self::log::Shared;
 use self::queue::Work;

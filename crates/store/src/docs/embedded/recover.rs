@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use node::Partition;
 
+use super::backup::RESTORING;
 use super::frame::{self, FRAME_HEADER, FrameHeader, Kind, SEGMENT_HEADER};
 use super::index::Place;
 use super::log::{Segment, State, create_segment, damage, segment_name, segment_number};
@@ -16,6 +17,7 @@ use crate::docs::{FeedEntry, Position, partition_of_user};
 
 /// A repaired segment before it takes the place of the damaged one.
 const REPAIRED: &str = "docs-repair.new";
+const NO_FRAME: &str = "no sound frame";
 
 /// What a directory holds.
 pub(crate) struct Replayed<F> {
@@ -63,9 +65,7 @@ pub(crate) fn recover<D: Disk>(disk: &D, options: &Options) -> Result<Replayed<D
 
 /// Reads what a directory holds. Touches nothing.
 pub(crate) fn replay<D: Disk>(disk: &D, feed_entries: usize) -> Result<Replayed<D::File>, Stop> {
-    let names = io("list the directory", disk.list())?;
-    let mut numbers: Vec<u32> = names.iter().filter_map(|name| segment_number(name)).collect();
-    numbers.sort_unstable();
+    let (numbers, unborn) = segment_numbers(disk)?;
     let mut replay = Replay {
         disk,
         state: State::new(feed_entries),
@@ -73,14 +73,6 @@ pub(crate) fn replay<D: Disk>(disk: &D, feed_entries: usize) -> Result<Replayed<
         entries: BTreeMap::new(),
         found: Found::default(),
     };
-    let mut unborn = None;
-    if let Some(last) = numbers.last().copied() {
-        let bytes = read_segment(disk, last)?.map_or(Vec::new(), |read| read.bytes);
-        if frame::read_segment_header(&bytes, last).is_none() && !is_promised(&bytes, last, 0) {
-            numbers.pop();
-            unborn = Some(last);
-        }
-    }
     if let (Some(first), Some(last)) = (numbers.first().copied(), numbers.last().copied()) {
         for number in first..=last {
             replay.segment(number, number == last)?;
@@ -88,6 +80,72 @@ pub(crate) fn replay<D: Disk>(disk: &D, feed_entries: usize) -> Result<Replayed<
     }
     let Replay { state, floors, found, .. } = replay.feed();
     Ok(Replayed { state, floors, found, unborn })
+}
+
+/// The segments of a directory, oldest first, and a newest one that was begun and never written to.
+fn segment_numbers<D: Disk>(disk: &D) -> Result<(Vec<u32>, Option<u32>), Stop> {
+    let names = io("list the directory", disk.list())?;
+    if names.iter().any(|name| name == RESTORING) {
+        return Err(Stop::Io(OpenError::Corrupt(format!("{RESTORING} at 0: a restore has not ended"))));
+    }
+    let mut numbers: Vec<u32> = names.iter().filter_map(|name| segment_number(name)).collect();
+    numbers.sort_unstable();
+    if let Some(last) = numbers.last().copied() {
+        let bytes = read_segment(disk, last)?.map_or(Vec::new(), |read| read.bytes);
+        if frame::read_segment_header(&bytes, last).is_none() && !is_promised(&bytes, last, 0) {
+            numbers.pop();
+            return Ok((numbers, Some(last)));
+        }
+    }
+    Ok((numbers, None))
+}
+
+/// The segments that are to be copied for a back-up, oldest first, and how much of each: what was promised, and of the
+/// head what is whole. The copy has yet to be replayed.
+pub(crate) fn parts<D: Disk>(disk: &D) -> Result<Vec<(u32, u32)>, Stop> {
+    let (numbers, _) = segment_numbers(disk)?;
+    let mut parts = Vec::with_capacity(numbers.len());
+    for number in &numbers {
+        let promised = if Some(number) == numbers.last() { None } else { promised_length(disk, *number)? };
+        let length = match promised {
+            Some(promised) => promised,
+            None => whole_length(disk, *number)?,
+        };
+        parts.push((*number, length));
+    }
+    Ok(parts)
+}
+
+fn whole_length<D: Disk>(disk: &D, number: u32) -> Result<u32, Stop> {
+    let bytes = read_segment(disk, number)?.map_or(Vec::new(), |read| read.bytes);
+    let mut at = SEGMENT_HEADER;
+    while (at as usize) < bytes.len() {
+        match read_frame(&bytes[at as usize..], number, at) {
+            Some(frame) if frame.decayed.is_empty() || is_promised(&bytes, number, at) => {
+                at += frame.header.length();
+            }
+            None if is_promised(&bytes, number, at) => {
+                return Err(Stop::Damage { segment: number, offset: at, what: NO_FRAME });
+            }
+            Some(_) | None => break,
+        }
+    }
+    Ok(at)
+}
+
+/// How long a closed segment was when the next one began, if that can be read.
+fn promised_length<D: Disk>(disk: &D, number: u32) -> Result<Option<u32>, Stop> {
+    let file = match disk.open(&segment_name(number + 1)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Stop::Io(OpenError::Io { doing: "open a segment", source })),
+    };
+    let mut header = [0; SEGMENT_HEADER as usize];
+    match file.read(0, &mut header) {
+        Ok(()) => Ok(frame::read_segment_header(&header, number + 1)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(source) => Err(Stop::Io(OpenError::Io { doing: "read a segment", source })),
+    }
 }
 
 struct Replay<'a, D: Disk> {
@@ -110,7 +168,7 @@ impl<D: Disk> Replay<'_, D> {
         }
         self.state.segments.push_back(Segment::new(number, Arc::new(file)));
         // What a closed segment has beyond its promised length was never answered for.
-        let promised = if is_head { None } else { self.promised_length(number)? };
+        let promised = if is_head { None } else { promised_length(self.disk, number)? };
         let end = promised.map_or(bytes.len(), |promised| bytes.len().min(promised as usize));
         let bytes = &bytes[..end];
         let mut at = SEGMENT_HEADER;
@@ -121,7 +179,7 @@ impl<D: Disk> Replay<'_, D> {
                 self.found.torn_bytes += end as u64 - u64::from(at);
                 return Ok(());
             }
-            let frame = frame.ok_or_else(|| stop(at, "no sound frame"))?;
+            let frame = frame.ok_or_else(|| stop(at, NO_FRAME))?;
             self.apply(number, at + FRAME_HEADER as u32, frame.body);
             self.state.position = self.state.position.max(Position(frame.header.position));
             let decayed = frame.decayed.iter().map(|offset| {
@@ -169,21 +227,6 @@ impl<D: Disk> Replay<'_, D> {
             self.state.recent.add(partition, entry);
         }
         self
-    }
-
-    /// How long a closed segment was when the next one began, if that can be read.
-    fn promised_length(&self, number: u32) -> Result<Option<u32>, Stop> {
-        let file = match self.disk.open(&segment_name(number + 1)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Stop::Io(OpenError::Io { doing: "open a segment", source })),
-        };
-        let mut header = [0; SEGMENT_HEADER as usize];
-        match file.read(0, &mut header) {
-            Ok(()) => Ok(frame::read_segment_header(&header, number + 1)),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-            Err(source) => Err(Stop::Io(OpenError::Io { doing: "read a segment", source })),
-        }
     }
 }
 

@@ -16,6 +16,9 @@ pub(crate) const WRITABLE: Allow = "GET, HEAD, PUT, DELETE, OPTIONS";
 /// Allowed on what is generated, and on namespace bindings (RFC 4825 §8.2).
 pub(crate) const READABLE: Allow = "GET, HEAD, OPTIONS";
 
+/// Allowed on the search form.
+pub(crate) const SEARCHABLE: Allow = "POST, OPTIONS";
+
 /// An answer. The entrance adds what belongs to the connection, a challenge to a 401, and leaves the body of HEAD out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {

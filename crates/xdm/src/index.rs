@@ -1,11 +1,13 @@
-//! What is known over all users: their list services.
+//! What is known over all users: their list services, and their profiles for searching.
 
+mod profiles;
 mod services;
 
 use xcap::{Change, DocumentSelector, ETag};
 
 use crate::snapshot::Commit;
 
+pub(crate) use profiles::{Profile, Profiles};
 pub(crate) use services::Services;
 pub use services::canonical as canonical_service;
 
@@ -16,6 +18,7 @@ pub struct Index {
     epoch: u32,
     changes: u64,
     pub(crate) services: Services,
+    pub(crate) profiles: Profiles,
 }
 
 impl Index {
@@ -25,7 +28,7 @@ impl Index {
     }
 
     /// The usages whose documents must be told to the index.
-    pub const USAGES: [&'static str; 1] = [services::AUID];
+    pub const USAGES: [&'static str; 2] = [services::AUID, profiles::AUID];
 
     /// Whether a document must be told to the index.
     pub fn concerns(document: &DocumentSelector) -> bool {
@@ -35,9 +38,13 @@ impl Index {
     /// A document has become another, come to be, or gone. Others than [`Index::concerns`] names are passed over.
     pub fn apply(&mut self, change: &Change) {
         let body = change.current.as_ref().map(|version| &version.body);
-        if *change.document.auid == *services::AUID {
-            self.changes += 1;
-            self.services.apply(&change.document, body);
+        match &*change.document.auid {
+            services::AUID => {
+                self.changes += 1;
+                self.services.apply(&change.document, body);
+            }
+            profiles::AUID => self.profiles.apply(&change.document, body),
+            _ => {}
         }
     }
 

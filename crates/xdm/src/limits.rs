@@ -19,6 +19,8 @@ pub struct Limits {
     pub nodes: usize,
     /// Bytes of a service index that is handed out whole. 500 beyond it, and a selector for one service still works.
     pub global_index: usize,
+    /// Profiles that one search gives; more are left out.
+    pub found: usize,
 }
 
 impl Limits {
@@ -29,7 +31,7 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// 512 KiB a document, 100 documents and 8 MiB a user; 32 deep, 65536 nodes; 255 bytes of name.
+    /// 512 KiB a document, 100 documents and 8 MiB a user; 32 deep, 65536 nodes; 255 bytes of name; 100 found.
     fn default() -> Self {
         Self {
             uri: xcap::Limits::default(),
@@ -40,6 +42,7 @@ impl Default for Limits {
             depth: 32,
             nodes: 65_536,
             global_index: 64 * 1024 * 1024,
+            found: 100,
         }
     }
 }

@@ -24,8 +24,6 @@ pub struct Settings {
     pub tightenings: Tightenings,
     /// What `org.openmobilealliance.pres-content` takes.
     pub content: Content,
-    /// The most profiles that one search gives, whatever it asks for.
-    pub search_results: usize,
     /// Usages of the operator's own.
     pub declared: Vec<Declared>,
 }
@@ -68,11 +66,13 @@ impl Tightenings {
 impl Settings {
     /// Whether the user is one of ours.
     pub(crate) fn serves(&self, user: &Aor) -> bool {
-        let is_domestic = match user.domain() {
-            Some(domain) => self.domains.is_empty() || self.domains.iter().any(|ours| **ours == *domain),
-            None => true,
-        };
-        is_domestic && (matches!(self.users, Users::Everybody) || self.is_listed(user))
+        user.domain().is_none_or(|domain| self.serves_domain(domain))
+            && (matches!(self.users, Users::Everybody) || self.is_listed(user))
+    }
+
+    /// Whether a domain, in lower case, is one of ours.
+    pub(crate) fn serves_domain(&self, domain: &str) -> bool {
+        self.domains.is_empty() || self.domains.iter().any(|ours| **ours == *domain)
     }
 
     /// Whether the user is one of those that are listed; nobody is if everybody is served.

@@ -8,7 +8,7 @@ use xcap::{Branch, DocumentSelector, Reference, Tree};
 use crate::limits::Limits;
 use crate::refusal::Refusal;
 use crate::usage::{Place, Usage};
-use crate::usages::Usages;
+use crate::usages::{SEARCH_AUID, Usages};
 use crate::xui;
 
 /// A request URI that is one of a document, or of something in it.
@@ -29,6 +29,12 @@ pub(crate) fn read<'s, 'r>(
     path: &'r str,
     query: Option<&'r str>,
 ) -> Result<Target<'s, 'r>, Refusal> {
+    if path.trim_matches('/') == SEARCH_AUID
+        && let Some((auid, usage)) = usages.find(SEARCH_AUID)
+    {
+        let document = DocumentSelector { auid: Arc::clone(auid), tree: Tree::Global, name: "form".into() };
+        return Ok(Target { usage, document, place: Place::Form, node: None });
+    }
     let reference = Reference::split(path, query, &limits.uri)?;
     let (auid, usage) = usages.find(&reference.auid).ok_or(Refusal::NoUsage)?;
     let tree = match &reference.branch {
@@ -47,7 +53,9 @@ pub(crate) fn read<'s, 'r>(
     let place = usage.place(&tree, &reference.name);
     let name: Arc<str> = match place {
         Place::Alias(stored) => stored.into(),
-        Place::Stored | Place::Generated(_) | Place::Barred(_) | Place::NoFolder => reference.name.into(),
+        Place::Stored | Place::Generated(_) | Place::Form | Place::Barred(_) | Place::NoFolder => {
+            reference.name.into()
+        }
     };
     let document = DocumentSelector { auid: Arc::clone(auid), tree, name };
     Ok(Target { usage, document, place, node: reference.node })

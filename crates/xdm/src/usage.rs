@@ -3,6 +3,7 @@
 use core::fmt;
 
 use xcap::{DocumentSelector, Tree};
+use xml::schema::Grammar;
 
 use crate::index::Index;
 use crate::refusal::Refusal;
@@ -19,9 +20,15 @@ pub(crate) trait Usage: fmt::Debug + Send + Sync {
     /// The default document namespace: of names without a prefix in node selectors, RFC 4825 §5.2.
     fn namespace(&self) -> &str;
 
-    /// The namespaces whose grammar [`Usage::check`] knows, for `xcap-caps`.
+    /// The grammar of its documents; none if it checks them itself, or if it has none.
+    fn grammar(&self) -> Option<&'static Grammar> {
+        None
+    }
+
+    /// The namespaces whose grammar is known, for `xcap-caps` (RFC 4825 §12).
     fn namespaces(&self) -> Vec<&str> {
-        vec![self.namespace()]
+        let vocabularies = self.grammar().into_iter().flat_map(|grammar| grammar.vocabularies);
+        vocabularies.map(|vocabulary| vocabulary.origin.namespace).collect()
     }
 
     /// What lies under that name of a tree.
@@ -38,8 +45,8 @@ pub(crate) trait Usage: fmt::Debug + Send + Sync {
         }
     }
 
-    /// Refuses a document that breaks the grammar or a constraint. It is well-formed and UTF-8, and in full as it would be
-    /// stored; it says nothing about how it came to be, so that an edit is judged by its outcome (RFC 4825 §8.2.5).
+    /// Refuses a document that breaks a constraint. It is of the grammar, and in full as it would be stored: an edit is
+    /// judged by its outcome (RFC 4825 §8.2.5).
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal>;
 
     /// The service URIs that a document claims for itself alone, canonical.
@@ -77,15 +84,7 @@ impl Draft<'_> {
             Tree::Global => None,
         }
     }
-
-    /// Refuses what the grammar of a vocabulary does not allow, RFC 4825 §8.2.5.
-    pub(crate) fn grammar(&self, check: Grammar) -> Result<(), Refusal> {
-        check(self.tree.bytes(), self.limits).map_err(|invalid| Refusal::schema(invalid.to_string()))
-    }
 }
-
-/// The check of a document against the grammar of its vocabulary.
-pub(crate) type Grammar = fn(&[u8], &xml::Limits) -> Result<(), xml::schema::Invalid>;
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +95,8 @@ pub(crate) enum Place {
     Alias(&'static str),
     /// A document that is made when it is asked for.
     Generated(Generated),
+    /// The form that searches are posted to.
+    Form,
     /// No document may have that name here; a PUT is told why.
     Barred(&'static str),
     /// In a folder that is not there, RFC 4825 §8.2.1.

@@ -11,14 +11,16 @@ mod declared;
 mod directory;
 mod group_usage_list;
 mod lists;
-mod names;
 mod pidf_manipulation;
 mod pres_content;
 mod pres_rules;
 mod pub_rules;
 mod resource_lists;
 mod rls_services;
+mod search;
 mod user_profile;
+
+pub(crate) use search::AUID as SEARCH_AUID;
 
 pub use declared::{Check, Declared};
 pub use pres_content::Content;
@@ -32,7 +34,7 @@ pub(crate) struct Usages {
 impl Usages {
     /// Every usage of the enabler, and those that the operator declares. One that bears the AUID of ours is passed over.
     pub(crate) fn new(settings: &Settings) -> Self {
-        let ours: [Box<dyn Usage>; 12] = [
+        let ours: [Box<dyn Usage>; 13] = [
             Box::new(capabilities::Capabilities),
             Box::new(resource_lists::ResourceLists),
             Box::new(rls_services::RlsServices),
@@ -45,6 +47,7 @@ impl Usages {
             Box::new(group_usage_list::GroupUsageList),
             Box::new(user_profile::UserProfile::open()),
             Box::new(user_profile::UserProfile::locked()),
+            Box::new(search::Search),
         ];
         let mut by_auid: BTreeMap<Arc<str>, Box<dyn Usage>> = BTreeMap::new();
         for usage in ours {

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use sip_stack::Timestamp;
 use xcap::{DocumentSelector, NodeSelector, Tree};
 
-use crate::answer::{Answer, READABLE, WRITABLE};
+use crate::answer::{Allow, Answer, READABLE, SEARCHABLE, WRITABLE};
 use crate::authorize::{Deed, authorize};
 use crate::entity_tags::EntityTags;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::request::{Method, Request};
+use crate::search;
 use crate::settings::Settings;
 use crate::snapshot::{Decision, Snapshot};
 use crate::target::{self, Target};
@@ -87,7 +88,9 @@ impl Xdms {
         let decided = match request.method {
             Method::Put => self.put(now, request, plan, snapshot, tags),
             Method::Delete => self.delete(now, request, plan, snapshot, tags),
-            Method::Get | Method::Head | Method::Options | Method::Post | Method::Other => {
+            Method::Post => search::search(&self.settings, request, &snapshot.index.profiles)
+                .map(|answer| Decision { answer, commit: None }),
+            Method::Get | Method::Head | Method::Options | Method::Other => {
                 self.get(request, plan, snapshot).map(|answer| Decision { answer, commit: None })
             }
         };
@@ -142,11 +145,10 @@ impl Xdms {
             Refusal::NoUser if *request.principal == Principal::Anonymous => Refusal::Unauthenticated,
             other => other,
         })?;
-        let is_writable = !matches!(target.place, Place::Generated(_))
-            && !target.node.is_some_and(|node| node.ends_with("/namespace::*"));
-        let allow = if is_writable { WRITABLE } else { READABLE };
+        let allow = allowed(&target);
         let deed = match request.method {
             Method::Get | Method::Head => Deed::Read,
+            Method::Post if target.place == Place::Form => Deed::Read,
             Method::Put | Method::Delete => Deed::Write,
             Method::Options => return Err(Stop::Answer(Answer { allow: Some(allow), ..Answer::new(200) })),
             Method::Post | Method::Other => return Err(Refusal::MethodNotAllowed { allow }.into()),
@@ -155,24 +157,37 @@ impl Xdms {
         let right = if deed == Deed::Read { rights.read } else { rights.write };
         authorize(request.principal, deed, right, &target.document.tree)?;
         let selector = self.selector(&target, request.query)?;
-        if deed == Deed::Write && !is_writable {
+        if (deed == Deed::Write && allow != WRITABLE)
+            || (request.method != Method::Post && allow == SEARCHABLE)
+        {
             return Err(Refusal::MethodNotAllowed { allow }.into());
         }
         match (request.method, target.place) {
             (Method::Put, Place::Barred(phrase)) => return Err(Refusal::constraint(phrase).into()),
             (Method::Put, Place::NoFolder) => return Err(Refusal::no_parent().into()),
             (_, Place::Barred(_) | Place::NoFolder) => return Err(Refusal::NoDocument.into()),
-            (Method::Put, _) => write::check_type(request, target.usage, selector.as_ref())?,
+            (Method::Put | Method::Post, _) => write::check_type(request, target.usage, selector.as_ref())?,
             _ => {}
         }
         let is_user = matches!(target.document.tree, Tree::User(_));
         Ok(Plan {
-            reads_document: !matches!(target.place, Place::Generated(_)),
+            reads_document: matches!(target.place, Place::Stored | Place::Alias(_)),
             reads_listing: target.place == Place::Generated(Generated::Directory)
                 || (request.method == Method::Put && is_user),
             target,
             selector,
         })
+    }
+}
+
+/// What may be done with the target.
+fn allowed(target: &Target<'_, '_>) -> Allow {
+    match target.place {
+        Place::Form => SEARCHABLE,
+        Place::Generated(_) => READABLE,
+        Place::Stored | Place::Alias(_) | Place::Barred(_) | Place::NoFolder => {
+            if target.node.is_some_and(|node| node.ends_with("/namespace::*")) { READABLE } else { WRITABLE }
+        }
     }
 }
 

@@ -4,15 +4,16 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use documents::rls_services::NAMESPACE;
 use sip::{Aor, Uri};
 use xcap::{DocumentSelector, Tree};
 use xml::Element;
 
+use crate::inherited::standalone;
 use crate::xui;
 
 /// The application usage of list services.
 pub(super) const AUID: &str = "rls-services";
-const NAMESPACE: &str = "urn:ietf:params:xml:ns:rls-services";
 /// The documents whose services a Resource List Server takes up, RFC 4826 §4.4.7.
 const INDEX: &str = "index";
 
@@ -104,7 +105,7 @@ impl Services {
         let (document, stored) = self.documents.get_key_value(&held.document)?;
         let tree = xml::Tree::read(&stored.body, &xml::Limits::NONE).ok()?;
         let service = services(&tree).find(|service| uri_of(*service).is_some_and(|found| found == uri))?;
-        Some((document, standalone(service)))
+        Some((document, standalone(service, NAMESPACE)))
     }
 
     /// The union as a document: every service of every `index` document of a user, or the one of that URI if there is
@@ -118,7 +119,7 @@ impl Services {
                 for (_, stored) in self.documents.iter().filter(|(document, _)| is_taken_up(document)) {
                     let Ok(tree) = xml::Tree::read(&stored.body, &xml::Limits::NONE) else { continue };
                     for service in services(&tree) {
-                        _ = write!(union, "\n{}", standalone(service)); // a string takes everything
+                        _ = write!(union, "\n{}", standalone(service, NAMESPACE)); // a string takes everything
                     }
                     if union.len() > most {
                         return None;
@@ -146,26 +147,6 @@ fn uri_of(service: Element<'_>) -> Option<String> {
 fn uris_of(body: &[u8]) -> Vec<String> {
     let Ok(tree) = xml::Tree::read(body, &xml::Limits::NONE) else { return Vec::new() };
     services(&tree).filter_map(uri_of).collect()
-}
-
-/// The element as it stands in its document, and with the declarations that it inherits there.
-fn standalone(service: Element<'_>) -> String {
-    let source = service.node().source();
-    let name_end = 1 + service.name().written().len();
-    let mut text = source[..name_end].to_owned();
-    for declaration in service.scope() {
-        let prefix = declaration.prefix;
-        let is_own = service.declarations().iter().any(|own| own.prefix == prefix);
-        if is_own || (prefix.is_empty() && declaration.namespace == *NAMESPACE) {
-            continue;
-        }
-        let mut value = Vec::new();
-        xml::push_attribute(&mut value, &declaration.namespace.text());
-        let colon = if prefix.is_empty() { "" } else { ":" };
-        _ = write!(text, " xmlns{colon}{prefix}=\"{}\"", String::from_utf8_lossy(&value)); // a string takes everything
-    }
-    text.push_str(&source[name_end..]);
-    text
 }
 
 /// A service URI in the form in which two are compared, RFC 4826 §5: scheme, host and parameters in lower case, no

@@ -1,6 +1,8 @@
 //! `xcap-caps`: what this server can do, RFC 4825 §12.
 
+use documents::xcap_caps::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::Tree;
+use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
 use crate::usage::{Draft, Generated, Place, Right, Rights, Usage};
@@ -15,11 +17,15 @@ impl Usage for Capabilities {
     }
 
     fn media_type(&self) -> &'static str {
-        "application/xcap-caps+xml"
+        MEDIA_TYPE
     }
 
     fn namespace(&self) -> &'static str {
-        "urn:ietf:params:xml:ns:xcap-caps"
+        NAMESPACE
+    }
+
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&GRAMMAR)
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {

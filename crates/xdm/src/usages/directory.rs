@@ -1,6 +1,8 @@
 //! `org.openmobilealliance.xcap-directory`: which documents a user has, OMA XDM.
 
+use documents::xcap_directory::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::Tree;
+use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
 use crate::usage::{Draft, Generated, Place, Usage};
@@ -15,11 +17,15 @@ impl Usage for Directory {
     }
 
     fn media_type(&self) -> &'static str {
-        "application/vnd.oma.xcap-directory+xml"
+        MEDIA_TYPE
     }
 
     fn namespace(&self) -> &'static str {
-        "urn:oma:xml:xdm:xcap-directory"
+        NAMESPACE
+    }
+
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&GRAMMAR)
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {

@@ -1,7 +1,9 @@
 //! `org.openmobilealliance.group-usage-list`: the groups that a user uses, OMA XDM.
 
+use documents::group_usage_list::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
+use xml::schema::Grammar;
+
 use super::lists;
-use super::names::RESOURCE_LISTS;
 use crate::refusal::Refusal;
 use crate::settings::Tightenings;
 use crate::usage::{Draft, Usage};
@@ -16,22 +18,23 @@ impl Usage for GroupUsageList {
     }
 
     fn media_type(&self) -> &'static str {
-        "application/vnd.oma.group-usage-list+xml"
+        MEDIA_TYPE
     }
 
     fn namespace(&self) -> &'static str {
-        RESOURCE_LISTS
+        NAMESPACE
+    }
+
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&GRAMMAR)
     }
 
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
-        draft.grammar(documents::group_usage_list::check)?;
         let mut nodes = draft.tree.root().node().descendants().filter_map(xml::Node::element);
-        if nodes
-            .any(|element| element.is(RESOURCE_LISTS, "entry-ref") || element.is(RESOURCE_LISTS, "external"))
-        {
+        if nodes.any(|element| element.is(NAMESPACE, "entry-ref") || element.is(NAMESPACE, "external")) {
             return Err(Refusal::constraint("Not allowed"));
         }
         let tightenings = Tightenings { list_names: true, ..Tightenings::default() };
-        lists::check(draft.tree, lists::Rules { tightenings, namespace: RESOURCE_LISTS })
+        lists::check(draft.tree, lists::Rules { tightenings, namespace: NAMESPACE })
     }
 }

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use documents::resource_lists::NAMESPACE as RESOURCE_LISTS;
+use documents::rls_services::NAMESPACE as RLS_SERVICES;
+
 use xcap::{Exists, ExpandedName, NodeSelector};
 use xml::{Element, Tree};
 
-use super::names::{RESOURCE_LISTS, RLS_SERVICES};
 use crate::refusal::Refusal;
 use crate::settings::Tightenings;
 use crate::xui;

@@ -1,11 +1,11 @@
 //! `org.openmobilealliance.pres-content`: icons and other content for presence, OMA Content XDM.
 
+use documents::pres_content::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::Tree;
+use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
 use crate::usage::{Draft, Place, Right, Rights, Usage};
-
-const NAMESPACE: &str = "urn:oma:xml:prs:pres-content";
 
 /// What is taken as content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Usage for PresContent {
     }
 
     fn media_type(&self) -> &'static str {
-        "application/vnd.oma.pres-content+xml"
+        MEDIA_TYPE
     }
 
     fn namespace(&self) -> &'static str {
@@ -60,8 +60,11 @@ impl Usage for PresContent {
         Rights { read: Right::Authenticated, write: Right::Owner }
     }
 
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&GRAMMAR)
+    }
+
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
-        draft.grammar(documents::pres_content::check)?;
         let content = &draft.settings.content;
         let root = draft.tree.root();
         let text = |local: &str| {

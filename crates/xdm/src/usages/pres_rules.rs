@@ -1,15 +1,13 @@
 //! `pres-rules` and `org.openmobilealliance.pres-rules`: who may see what, RFC 5025 §9 and OMA Presence XDM.
 
+use documents::rules::{COMMON_POLICY, MEDIA_TYPE, OMA_COMMON_POLICY, PRES_RULES};
 use xcap::Tree;
 use xml::Element;
+use xml::schema::Grammar;
 
-use super::names::{COMMON_POLICY, OMA_COMMON_POLICY, PRES_RULES};
 use crate::refusal::Refusal;
 use crate::usage::{Draft, Place, Usage};
 use crate::xui;
-
-/// The media type of rules, RFC 4745 §15.1.
-pub(super) const MEDIA_TYPE: &str = "application/auth-policy+xml";
 
 /// As the IETF has it: any name, `index` by custom.
 #[derive(Debug)]
@@ -28,12 +26,12 @@ impl Usage for PresRules {
         PRES_RULES
     }
 
-    fn namespaces(&self) -> Vec<&str> {
-        vec![COMMON_POLICY, PRES_RULES]
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&documents::rules::GRAMMAR)
     }
 
-    fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
-        draft.grammar(documents::rules::check)
+    fn check(&self, _: &Draft<'_>) -> Result<(), Refusal> {
+        Ok(())
     }
 }
 
@@ -57,10 +55,6 @@ impl Usage for OmaPresRules {
         COMMON_POLICY
     }
 
-    fn namespaces(&self) -> Vec<&str> {
-        vec![COMMON_POLICY, PRES_RULES, OMA_COMMON_POLICY, "urn:oma:xml:prs:pres-rules"]
-    }
-
     fn place(&self, tree: &Tree, name: &str) -> Place {
         match (tree, name) {
             (Tree::User(_), DOCUMENT) => Place::Stored,
@@ -71,8 +65,11 @@ impl Usage for OmaPresRules {
         }
     }
 
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&documents::rules::GRAMMAR)
+    }
+
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
-        draft.grammar(documents::rules::check)?;
         for rule in draft.tree.root().elements().filter(|element| element.is(COMMON_POLICY, "rule")) {
             check_conditions(rule)?;
             check_transformations(rule)?;

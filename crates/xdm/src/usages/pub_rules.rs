@@ -1,9 +1,10 @@
 //! `org.openmobilealliance.pub-rules`: who else may publish for a user, OMA Presence XDM 2.0.
 
+use documents::rules::{COMMON_POLICY, MEDIA_TYPE};
 use xcap::Tree;
+use xml::schema::Grammar;
 
-use super::names::{COMMON_POLICY, OMA_COMMON_POLICY};
-use super::pres_rules::{MEDIA_TYPE, check_conditions};
+use super::pres_rules::check_conditions;
 use crate::refusal::Refusal;
 use crate::usage::{Draft, Place, Usage};
 
@@ -26,10 +27,6 @@ impl Usage for PubRules {
         COMMON_POLICY
     }
 
-    fn namespaces(&self) -> Vec<&str> {
-        vec![COMMON_POLICY, OMA_COMMON_POLICY, "urn:oma:xml:prs:pub-rules"]
-    }
-
     fn place(&self, tree: &Tree, name: &str) -> Place {
         match (tree, name) {
             (Tree::User(_), DOCUMENT) => Place::Stored,
@@ -40,8 +37,11 @@ impl Usage for PubRules {
         }
     }
 
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&documents::pub_rules::GRAMMAR)
+    }
+
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
-        draft.grammar(documents::pub_rules::check)?;
         let mut rules = draft.tree.root().elements().filter(|element| element.is(COMMON_POLICY, "rule"));
         rules.try_for_each(check_conditions)
     }

@@ -1,7 +1,9 @@
 //! `resource-lists`: lists of resources, RFC 4826 §3.4.
 
+use documents::resource_lists::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
+use xml::schema::Grammar;
+
 use super::lists;
-use super::names::RESOURCE_LISTS;
 use crate::refusal::Refusal;
 use crate::usage::{Draft, Usage};
 
@@ -15,18 +17,21 @@ impl Usage for ResourceLists {
     }
 
     fn media_type(&self) -> &'static str {
-        "application/resource-lists+xml"
+        MEDIA_TYPE
     }
 
     fn namespace(&self) -> &'static str {
-        RESOURCE_LISTS
+        NAMESPACE
+    }
+
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&GRAMMAR)
     }
 
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
-        draft.grammar(documents::resource_lists::check)?;
         lists::check(
             draft.tree,
-            lists::Rules { tightenings: draft.settings.tightenings, namespace: RESOURCE_LISTS },
+            lists::Rules { tightenings: draft.settings.tightenings, namespace: NAMESPACE },
         )
     }
 }

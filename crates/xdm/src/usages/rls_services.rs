@@ -1,10 +1,11 @@
 //! `rls-services`: list services and the URIs they are subscribed to by, RFC 4826 §4.4.
 
+use documents::rls_services::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::{Exists, Tree};
 use xml::Element;
+use xml::schema::Grammar;
 
 use super::lists;
-use super::names::RLS_SERVICES;
 use crate::index::canonical_service;
 use crate::refusal::Refusal;
 use crate::usage::{Draft, Generated, Place, Right, Rights, Usage};
@@ -23,11 +24,11 @@ impl Usage for RlsServices {
     }
 
     fn media_type(&self) -> &'static str {
-        "application/rls-services+xml"
+        MEDIA_TYPE
     }
 
     fn namespace(&self) -> &'static str {
-        RLS_SERVICES
+        NAMESPACE
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {
@@ -46,12 +47,15 @@ impl Usage for RlsServices {
         }
     }
 
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&GRAMMAR)
+    }
+
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
-        draft.grammar(documents::rls_services::check)?;
         let tightenings = draft.settings.tightenings;
-        lists::check(draft.tree, lists::Rules { tightenings, namespace: RLS_SERVICES })?;
+        lists::check(draft.tree, lists::Rules { tightenings, namespace: NAMESPACE })?;
         for service in services(draft) {
-            if let Some(list) = service.child(RLS_SERVICES, "resource-list") {
+            if let Some(list) = service.child(NAMESPACE, "resource-list") {
                 check_reference(draft, &list.node().string_value())?;
             }
         }
@@ -64,7 +68,7 @@ impl Usage for RlsServices {
 }
 
 fn services<'d>(draft: &Draft<'d>) -> impl Iterator<Item = Element<'d>> + use<'d> {
-    draft.tree.root().elements().filter(|element| element.is(RLS_SERVICES, "service"))
+    draft.tree.root().elements().filter(|element| element.is(NAMESPACE, "service"))
 }
 
 fn uri_of(service: Element<'_>) -> Option<String> {
@@ -135,7 +139,7 @@ fn check_unique(draft: &Draft<'_>) -> Result<(), Refusal> {
             };
             let alternatives =
                 (2_u32..).map(|number| numbered(uri, number)).filter(is_free).take(OFFERED).collect();
-            exists.push(Exists { field: lists::field(*service, "uri", RLS_SERVICES), alternatives });
+            exists.push(Exists { field: lists::field(*service, "uri", NAMESPACE), alternatives });
         }
     }
     if exists.is_empty() { Ok(()) } else { Err(Refusal::uniqueness(exists)) }

@@ -1,12 +1,12 @@
 //! `org.openmobilealliance.user-profile` and its locked variant: who a user is, OMA XDM.
 
+use documents::user_profile::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::Tree;
+use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
 use crate::usage::{Draft, Place, Right, Rights, Usage};
 use crate::xui;
-
-const NAMESPACE: &str = "urn:oma:xml:xdm:user-profile";
 
 /// One document for each user, of one grammar, with two sets of rights.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Usage for UserProfile {
     }
 
     fn media_type(&self) -> &'static str {
-        "application/vnd.oma.user-profile+xml"
+        MEDIA_TYPE
     }
 
     fn namespace(&self) -> &'static str {
@@ -63,8 +63,11 @@ impl Usage for UserProfile {
         }
     }
 
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&GRAMMAR)
+    }
+
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
-        draft.grammar(documents::user_profile::check)?;
         let profile = draft.tree.root().child(NAMESPACE, "user-profile");
         let uri = profile.and_then(|profile| profile.attribute("", "uri"));
         let user = uri.and_then(|uri| xui::same_owner(&uri.value.text()));

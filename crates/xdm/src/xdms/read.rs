@@ -20,7 +20,7 @@ impl Xdms {
         let stored = match plan.target.place {
             Place::Generated(generated) => Some(self.generate(generated, plan, snapshot)?),
             Place::Stored | Place::Alias(_) => snapshot.document.clone(),
-            Place::Barred(_) | Place::NoFolder => None,
+            Place::Form | Place::Barred(_) | Place::NoFolder => None,
         };
         let stored = stored.ok_or(Refusal::NoDocument)?;
         let (content_type, body): (&str, Arc<[u8]>) = match &plan.selector {

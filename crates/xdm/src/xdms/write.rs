@@ -116,6 +116,10 @@ impl Xdms {
         let document = &plan.target.document;
         let draft =
             Draft { document, tree: &tree, index: snapshot.index, settings: &self.settings, limits: &limits };
+        if let Some(grammar) = plan.target.usage.grammar() {
+            xml::schema::check(body, grammar, &limits)
+                .map_err(|invalid| Refusal::schema(invalid.to_string()))?;
+        }
         plan.target.usage.check(&draft)?;
         self.room(plan, snapshot, body.len())?;
         Ok(plan.target.usage.services(&draft))

@@ -1,0 +1,49 @@
+//! `org.openmobilealliance.search`: the form that searches are posted to, OMA XDM. It has no documents.
+
+use documents::search::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
+use xcap::Tree;
+use xml::schema::Grammar;
+
+use crate::refusal::Refusal;
+use crate::usage::{Draft, Place, Right, Rights, Usage};
+
+/// The AUID, which is the whole path of the form.
+pub(crate) const AUID: &str = "org.openmobilealliance.search";
+
+/// The form.
+#[derive(Debug)]
+pub(super) struct Search;
+
+impl Usage for Search {
+    fn auid(&self) -> &'static str {
+        AUID
+    }
+
+    fn media_type(&self) -> &'static str {
+        MEDIA_TYPE
+    }
+
+    fn namespace(&self) -> &'static str {
+        NAMESPACE
+    }
+
+    fn place(&self, _: &Tree, _: &str) -> Place {
+        Place::Barred("A search is posted to the usage itself.")
+    }
+
+    fn rights(&self, _: &Tree) -> Rights {
+        Rights { read: Right::Authenticated, write: Right::Provider }
+    }
+
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&GRAMMAR)
+    }
+
+    fn check(&self, _: &Draft<'_>) -> Result<(), Refusal> {
+        Err(Refusal::Fault("a search is never stored"))
+    }
+
+    fn has_user_documents(&self) -> bool {
+        false
+    }
+}

@@ -64,7 +64,7 @@ impl Answer {
     /// What may be cached must be asked for again each time (RFC 4825 §9): a change of one element makes answers about
     /// others stale.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
-        let is_content = matches!(self.status, 200 | 304) && self.etag.is_some();
+        let is_content = self.etag.is_some() && (self.status == 304 || self.content_type.is_some());
         let no_cache = is_content.then_some(("Cache-Control", Cow::Borrowed("no-cache")));
         let etag = self.etag.as_ref().map(|etag| ("ETag", Cow::Owned(format!("\"{etag}\""))));
         let modified = self.modified.map(|at| ("Last-Modified", Cow::Owned(date::print(at))));

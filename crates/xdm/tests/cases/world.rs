@@ -7,8 +7,8 @@ use sip::Aor;
 use sip_stack::Timestamp;
 use xcap::{Change, DocumentSelector, Tree, Version};
 use xdm::{
-    Commit, Conditions, EntityTags, Index, Listed, Method, Principal, Request, Settings, Snapshot, Stored,
-    Tightenings, Users, Write, Xdms,
+    Commit, Conditions, Declared, EntityTags, Index, Listed, Method, Principal, Request, Settings, Snapshot,
+    Stored, Tightenings, Users, Write, Xdms,
 };
 
 use crate::script::{self, Answer};
@@ -31,6 +31,12 @@ impl World {
             settings: Settings {
                 domains: vec!["example.com".into()],
                 roots: vec!["http://xcap.example.com".into()],
+                declared: vec![Declared {
+                    auid: "org.example.test".into(),
+                    media_type: "application/x-test+xml".into(),
+                    namespace: "urn:example:test".into(),
+                    schema: None,
+                }],
                 ..Settings::default()
             },
             xdms: None,

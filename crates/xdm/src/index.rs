@@ -70,3 +70,91 @@ impl Index {
         ETag(format!("{:x}.s{:x}", self.epoch, self.changes).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::Write;
+    use xcap::Version;
+
+    fn commit(user: &str, uri: &str) -> Commit {
+        let body = format!(
+            "<rls-services xmlns=\"urn:ietf:params:xml:ns:rls-services\"><service uri=\"{uri}\"><list/></service></rls-services>"
+        );
+        Commit {
+            document: DocumentSelector::of_user("rls-services", user, "index"),
+            expected: None,
+            write: Write::Put { etag: ETag(user.into()), body: body.into_bytes().into() },
+            services: vec![canonical_service(uri)],
+        }
+    }
+
+    fn change(commit: &Commit) -> Change {
+        let current = match &commit.write {
+            Write::Put { etag, body } => Some(Version { etag: etag.clone(), body: body.clone() }),
+            Write::Delete => None,
+        };
+        Change { document: commit.document.clone(), previous: None, current }
+    }
+
+    #[test]
+    fn of_two_commits_under_way_one_has_the_uri() {
+        let mut index = Index::new(1);
+        let (alice, bob) = (
+            commit("sip:alice@example.com", "sip:l@example.com"),
+            commit("sip:bob@example.com", "sip:l@EXAMPLE.com"),
+        );
+        assert!(index.reserve(&alice));
+        assert!(!index.reserve(&bob), "it is set aside");
+        assert_eq!(index.service("sip:l@example.com"), None, "it is not written yet");
+        index.apply(&change(&alice));
+        index.release(&alice);
+        assert!(!index.reserve(&bob), "it is written");
+        assert_eq!(index.service("sip:l@example.com").expect("found").0, &alice.document);
+        index.apply(&Change { current: None, ..change(&alice) });
+        assert!(index.reserve(&bob), "it is free again");
+    }
+
+    #[test]
+    fn a_commit_that_failed_gives_back_what_was_set_aside() {
+        let mut index = Index::new(1);
+        let (alice, bob) = (
+            commit("sip:alice@example.com", "sip:l@example.com"),
+            commit("sip:bob@example.com", "sip:l@example.com"),
+        );
+        assert!(index.reserve(&alice) && index.reserve(&alice), "two commits of one document");
+        index.release(&alice);
+        assert!(!index.reserve(&bob), "the other is still under way");
+        index.release(&alice);
+        assert!(index.reserve(&bob));
+    }
+
+    #[test]
+    fn a_commit_that_failed_takes_nothing_that_is_written() {
+        let mut index = Index::new(1);
+        let alice = commit("sip:alice@example.com", "sip:l@example.com");
+        index.apply(&change(&alice));
+        assert!(index.reserve(&alice));
+        index.release(&alice);
+        assert!(!index.reserve(&commit("sip:bob@example.com", "sip:l@example.com")));
+    }
+
+    #[test]
+    fn service_uris_are_compared_in_one_form() {
+        for (uri, form) in [
+            ("sip:Friends@Example.COM", "sip:Friends@example.com"),
+            ("SIP:f%72iends@example.com", "sip:friends@example.com"),
+            (
+                "sip:a@example.com;user=PHONE;Transport=tcp?subject=x",
+                "sip:a@example.com;transport=tcp;user=phone",
+            ),
+            ("sip:a@example.com:5061", "sip:a@example.com:5061"),
+            ("sips:a@example.com", "sips:a@example.com"),
+            ("sip%3Aa%40example.com", "sip:a@example.com"),
+            ("sip:Example.com", "sip:example.com"),
+            ("urn:x", "urn:x"),
+        ] {
+            assert_eq!(canonical_service(uri), form, "{uri}");
+        }
+    }
+}

@@ -101,9 +101,11 @@ fn repeated(siblings: &mut [Sibling<'_>], rules: Rules, exists: &mut Vec<Exists>
             continue;
         }
         let (local, attribute) = UNIQUE[second.kind];
-        let free = |name: &String| {
-            siblings.binary_search_by(|other| (other.kind, &*other.value).cmp(&(second.kind, name))).is_err()
+        let is_sibling = |name: &String| {
+            siblings.binary_search_by(|other| (other.kind, &*other.value).cmp(&(second.kind, name))).is_ok()
         };
+        let is_offered = |name: &String| exists.iter().any(|exists| exists.alternatives.contains(name));
+        let free = |name: &String| !is_sibling(name) && !is_offered(name);
         let alternatives = if local == "list" {
             (2_u32..).map(|number| format!("{}-{number}", second.value)).find(free).into_iter().collect()
         } else {

@@ -31,8 +31,9 @@ impl Usage for Search {
         Place::Barred("A search is posted to the usage itself.")
     }
 
+    /// So that whoever tries to write is told that nobody can.
     fn rights(&self, _: &Tree) -> Rights {
-        Rights { read: Right::Authenticated, write: Right::Provider }
+        Rights { read: Right::Authenticated, write: Right::Authenticated }
     }
 
     fn grammar(&self) -> Option<&'static Grammar> {

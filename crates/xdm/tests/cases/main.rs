@@ -4,6 +4,7 @@
 //! is a request of `sip:alice@example.com` with fields and body below it, `<` its answer, `stored` what is there then.
 //! `UPDATE_CASES=1` writes the answers that the machine gives; people review the difference.
 
+mod random;
 mod script;
 mod world;
 
@@ -32,7 +33,7 @@ fn every_request_is_answered_as_its_case_says() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert!(answers >= 7, "{answers} answers are fewer than there were");
+    assert!(answers >= 600, "{answers} answers are fewer than there were");
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {

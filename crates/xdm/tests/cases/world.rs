@@ -106,6 +106,21 @@ impl World {
         self.write(&document, &Write::Put { etag, body: script::bytes(body).into() });
     }
 
+    /// The bodies of all documents, by name.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = (&DocumentSelector, &Stored)> {
+        self.documents.iter()
+    }
+
+    /// The index as it came to be, and as a start would make it.
+    pub(crate) fn indexes(&self) -> (&Index, Index) {
+        let mut restored = Index::new(1);
+        for (document, Stored { etag, body, .. }) in &self.documents {
+            let current = Some(Version { etag: etag.clone(), body: Arc::clone(body) });
+            restored.apply(&Change { document: document.clone(), previous: None, current });
+        }
+        (&self.index, restored)
+    }
+
     pub(crate) fn stored(&mut self, path: &str) -> Option<String> {
         let (document, _) =
             self.xdms().select(path, None).unwrap_or_else(|refusal| panic!("{path}: {refusal}"));

@@ -40,6 +40,7 @@ mod index;
 mod inherited;
 mod limits;
 mod principal;
+pub mod proxy;
 mod refusal;
 mod request;
 mod search;

@@ -119,6 +119,11 @@ impl Xdms {
         self.usages.find(auid).map(|(_, usage)| (usage.namespace(), usage.media_type()))
     }
 
+    /// The application usages that are served.
+    pub fn auids(&self) -> impl Iterator<Item = &str> {
+        self.usages.iter().map(|(auid, _)| &**auid)
+    }
+
     /// The settings that it was made with.
     pub fn settings(&self) -> &Settings {
         &self.settings

@@ -33,6 +33,7 @@ mod options;
 mod publication;
 mod status;
 mod watching;
+pub mod web;
 mod wire;
 
 use tokio::sync::{mpsc, oneshot};

@@ -13,6 +13,7 @@ use transport::tcp::Streams;
 use crate::clock::Clock;
 use crate::exposition;
 use crate::status::Status;
+use crate::xdms::entrance::EntranceView;
 
 /// What the pages are made from.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ pub struct Sight {
     pub status: Arc<Status>,
     /// Its connections.
     pub streams: Option<Streams>,
+    /// The HTTP entrance for clients.
+    pub entrance: Option<EntranceView>,
     /// Its clock.
     pub clock: Clock,
 }
@@ -37,7 +40,7 @@ pub async fn serve(listener: TcpListener, sight: Sight) -> std::io::Result<()> {
 
 async fn metrics(State(sight): State<Sight>) -> impl IntoResponse {
     let counts = sight.streams.as_ref().map(Streams::counts);
-    let text = exposition::text(&sight.status, sight.clock.elapsed(), counts);
+    let text = exposition::text(&sight.status, sight.clock.elapsed(), counts, sight.entrance.as_ref());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 

@@ -1,5 +1,7 @@
 //! The numbers as Prometheus text, exposition format 0.0.4.
 
+mod web;
+
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
@@ -7,6 +9,7 @@ use core::time::Duration;
 use node::{Histogram, MetricKind, Metrics};
 
 use crate::status::Status;
+use crate::xdms::entrance::EntranceView;
 
 /// Numbers that belong to one family, told apart by a label: prefix of the name, family, help, label.
 const FAMILIES: [(&str, &str, &str, &str); 5] = [
@@ -23,7 +26,12 @@ const FAMILIES: [(&str, &str, &str, &str); 5] = [
 ];
 
 /// Everything there is to know, as text.
-pub fn text(status: &Status, elapsed: Duration, streams: Option<transport::tcp::StreamCounts>) -> String {
+pub fn text(
+    status: &Status,
+    elapsed: Duration,
+    streams: Option<transport::tcp::StreamCounts>,
+    entrance: Option<&EntranceView>,
+) -> String {
     let mut out = String::with_capacity(16 << 10);
     build(&mut out);
     node_numbers(&mut out, &status.metrics());
@@ -31,6 +39,9 @@ pub fn text(status: &Status, elapsed: Duration, streams: Option<transport::tcp::
     store_numbers(&mut out, status);
     if let Some(counts) = streams {
         stream_numbers(&mut out, &counts);
+    }
+    if let Some(entrance) = entrance {
+        web::numbers(&mut out, entrance);
     }
     gauge(
         &mut out,
@@ -98,16 +109,21 @@ fn node_numbers(out: &mut String, metrics: &Metrics) {
 }
 
 fn histogram(out: &mut String, name: &str, help: &str, histogram: &Histogram) {
+    histogram_of(out, name, help, histogram, seconds);
+}
+
+/// `unit` turns what the histogram counts into what the name says.
+fn histogram_of(out: &mut String, name: &str, help: &str, histogram: &Histogram, unit: fn(u64) -> f64) {
     head(out, name, "histogram", help);
     let bucket = format!("{name}_bucket");
     let mut below = 0;
     for (index, count) in histogram.buckets.iter().enumerate() {
         below += count;
         let bound =
-            Histogram::bound(index).map_or_else(|| "+Inf".to_owned(), |micros| seconds(micros).to_string());
+            Histogram::bound(index).map_or_else(|| "+Inf".to_owned(), |bound| unit(bound).to_string());
         line(out, &bucket, &format!("le=\"{bound}\""), &below.to_string());
     }
-    line(out, &format!("{name}_sum"), "", &seconds(histogram.sum).to_string());
+    line(out, &format!("{name}_sum"), "", &unit(histogram.sum).to_string());
     line(out, &format!("{name}_count"), "", &histogram.count.to_string());
 }
 
@@ -184,7 +200,7 @@ mod tests {
         let mut metrics = Metrics { publish_initial: 3, ..Metrics::default() };
         metrics.publish_to_notify.record(Duration::from_micros(100));
         status.shards[1].show(metrics);
-        let text = text(&status, Duration::from_millis(1500), None);
+        let text = text(&status, Duration::from_millis(1500), None, None);
         let mut families = std::collections::BTreeSet::new();
         let mut current = String::new();
         for line in text.lines() {

@@ -29,6 +29,7 @@ use crate::pump::turn::Turn;
 use crate::pump::{Address, Order, Post, StreamDoor};
 use crate::status::{Phase, Status};
 use crate::writer::{self, StoreSlot};
+use crate::xdms::entrance::{Entrance, EntranceError};
 
 /// A thread must end this soon after it was told to; else the server ends without it.
 const JOIN_PATIENCE: Duration = Duration::from_secs(10);
@@ -44,6 +45,9 @@ pub enum StartError {
     /// The store does not open.
     #[error("the store does not open: {0}")]
     Store(#[from] StoreError),
+    /// The HTTP entrance does not open.
+    #[error(transparent)]
+    Entrance(#[from] EntranceError),
     /// The machine has no threads, files or randomness to give.
     #[error("{what}: {error}")]
     System {
@@ -69,6 +73,7 @@ pub struct Server {
     config: Config,
     listen: Vec<Listen>,
     admin: Option<SocketAddr>,
+    entrance: Option<Entrance>,
     restored: u64,
     status: Arc<Status>,
     clock: Clock,
@@ -90,7 +95,8 @@ impl Server {
         let listen = settle(&config.general.listen)?;
         let settings = config.settings(&listen);
         let mut keeper = keeper;
-        let places = (0..shards).map(|shard| Place { shard: ShardId(shard), shards, epoch: keeper.epoch() });
+        let epoch = keeper.epoch();
+        let places = (0..shards).map(|shard| Place { shard: ShardId(shard), shards, epoch });
         let mut machines = Vec::with_capacity(usize::from(shards));
         for place in places {
             machines.push(Shard::new(Arc::clone(&settings), place, seed()?));
@@ -120,6 +126,13 @@ impl Server {
             start_streams(&config, &listen, &runtime, StreamDoor::new(post.clone(), Arc::clone(&settings)))?;
         let (admin, admin_listener) = bind_admin(&config, &runtime)?;
 
+        let entrance = if config.roles.has_entrance() {
+            let hearer = Box::new(|_: &store::docs::Committed| {});
+            Some(Entrance::start(&config, epoch, seed()?, clock, hearer)?)
+        } else {
+            None
+        };
+
         let (alarm, alarms) = unbounded_channel();
         let mut threads = Threads::new(alarm);
         let writer_post = post.clone();
@@ -148,7 +161,12 @@ impl Server {
         }
         status.enter(Phase::Serving);
         if let Some(listener) = admin_listener {
-            let sight = Sight { status: Arc::clone(&status), streams: Some(streams.clone()), clock };
+            let sight = Sight {
+                status: Arc::clone(&status),
+                streams: Some(streams.clone()),
+                entrance: entrance.as_ref().map(Entrance::view),
+                clock,
+            };
             runtime.spawn(async move {
                 if let Err(error) = admin::serve(listener, sight).await {
                     tracing::error!(%error, "the admin pages ended");
@@ -159,6 +177,7 @@ impl Server {
             config,
             listen,
             admin,
+            entrance,
             restored,
             status,
             clock,
@@ -183,6 +202,15 @@ impl Server {
             rows = self.restored,
             "serving"
         );
+        if let Some(entrance) = &self.entrance {
+            let listen: Vec<_> = entrance.addresses().iter().map(ToString::to_string).collect();
+            tracing::info!(
+                listen = %listen.join(","),
+                root = %self.config.xdm.root,
+                fingerprint = %entrance.fingerprint().unwrap_or_else(|| "none".to_owned()),
+                "serving documents"
+            );
+        }
     }
 
     /// Where it listens: as configured, with ports instead of zeros.
@@ -193,6 +221,11 @@ impl Server {
     /// Where the operator's pages are.
     pub fn admin(&self) -> Option<SocketAddr> {
         self.admin
+    }
+
+    /// The HTTP entrance for clients, if there is one.
+    pub fn entrance(&self) -> Option<&Entrance> {
+        self.entrance.as_ref()
     }
 
     /// How many rows were put back at the start.
@@ -215,6 +248,9 @@ impl Server {
     pub fn reconfigure(&mut self, new: &Config) -> (Vec<String>, Vec<String>) {
         let names = self.config.adopt(new);
         self.post.order_all(&Order::Reconfigure(self.config.settings(&self.listen)));
+        if let Some(entrance) = &self.entrance {
+            entrance.reconfigure(&self.config);
+        }
         names
     }
 
@@ -234,6 +270,9 @@ impl Server {
     /// The alarm says that a thread failed, or that rows are lost.
     pub fn stop(mut self) -> Result<(), Alarm> {
         self.status.enter(Phase::Stopping);
+        if let Some(entrance) = self.entrance.take() {
+            entrance.stop();
+        }
         self.post.order_all(&Order::Stop);
         self.threads.join(|name| name != "store");
         self.store.end();

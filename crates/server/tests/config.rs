@@ -7,7 +7,7 @@ use std::time::Duration;
 use server::config::example::example;
 use server::config::keys::{Engine, PublishAck, Watch};
 use server::config::values::{Octets, Secret, format_duration, parse_duration};
-use server::config::{Config, Sources};
+use server::config::{Config, Roles, Sources};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
@@ -32,7 +32,11 @@ fn the_example_file_is_current_and_says_the_defaults() {
     let kept = std::fs::read_to_string(&path).unwrap();
     assert_eq!(kept, made, "run: UPDATE_EXAMPLES=1 cargo test -p rollcall-server --test config");
     let read = Sources { file: Some(path), set: Vec::new() }.load().unwrap();
-    assert_eq!(read, Config::default());
+    assert_eq!(
+        read,
+        Config { roles: Roles::ALL, ..Config::default() },
+        "a table that is there plays its role"
+    );
 }
 
 #[test]
@@ -218,6 +222,18 @@ fn contradictions_are_refused() {
         ("authentication.nonce-lifetime=0s", "above zero"),
         ("limits.notify-window=0", "at least 1"),
         ("shards=5000", "at most 1024"),
+        ("aggregation-proxy.listen=http:192.0.2.1:80", "plain-http"),
+        ("aggregation-proxy.certificate=x.pem", "go together"),
+        ("aggregation-proxy.threads=1", "nothing behind it"),
+        ("aggregation-proxy.routes={ \"a/b\" = \"http://127.0.0.1/\" }", "no AUID"),
+        ("xdm.root=xcap", "expected a path"),
+        ("xdm.root=/v1", "JSON face"),
+        ("xdm.documents-max=0", "at least 1"),
+        ("xdm.providers=nobody", "names no user"),
+        (
+            "xdm.usages={ \"a.b\" = { namespace = \"urn:a\", mime = \"a/b+xml\", schema = \"/nonexistent.xsd\" } }",
+            "a.b: /nonexistent.xsd",
+        ),
     ] {
         let refused = with(&[argument]).unwrap().check().unwrap_err().to_string();
         assert!(refused.contains(says), "{argument}: {refused}");
@@ -234,6 +250,8 @@ fn choices_are_warned_of() {
         ("authentication.trusted-peers=0.0.0.0/0", "whole Internet"),
         ("log.level=debug", "may name users"),
         ("shards=1", "every request will be refused"),
+        ("aggregation-proxy.trusted-peers=::/0", "whole Internet"),
+        ("xdm.profile=oma", "fingerprint"),
     ] {
         let warnings = with(&[argument]).unwrap().warnings(&Sources::default());
         assert!(warnings.iter().any(|warning| warning.contains(says)), "{argument}: {warnings:?}");

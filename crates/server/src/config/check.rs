@@ -1,5 +1,7 @@
 //! What no single key shows: keys that contradict each other, choices to be warned of, and what the server would do.
 
+mod web;
+
 use core::net::{IpAddr, SocketAddr};
 
 use super::keys::{Engine, LogLevel, Publish, PublishAck, Watch};
@@ -17,6 +19,7 @@ impl Config {
         self.check_presence_server(&mut found);
         self.check_authentication(&mut found);
         self.check_limits(&mut found);
+        self.check_web(&mut found);
         let problem = |message| Problem { source: "configuration".to_owned(), line: None, message };
         if found.is_empty() { Ok(()) } else { Err(Problems(found.into_iter().map(problem).collect())) }
     }
@@ -159,6 +162,7 @@ impl Config {
                 "authentication.trusted-peers: a range of length 0 believes the whole Internet".to_owned(),
             );
         }
+        self.warn_of_web(&mut warnings);
         self.warn_of_secrets(sources, &mut warnings);
         if self.admin.listen.0.is_some_and(|address| !is_loopback(address)) {
             warnings.push("admin.listen beyond loopback: anyone who reaches it reads the metrics".to_owned());
@@ -245,7 +249,7 @@ impl Config {
             .0
             .map_or_else(|| "off".to_owned(), |address| format!("http://{address}/metrics"));
         let listen: Vec<_> = self.general.listen.iter().map(ToString::to_string).collect();
-        vec![
+        let mut lines = vec![
             format!("listen          {}", listen.join(", ")),
             format!("domains         {}", self.general.domains.join(", ")),
             format!("shards          {}", self.shards()),
@@ -264,9 +268,10 @@ impl Config {
                 format_duration(role.subscription_default),
                 format_duration(role.pace)
             ),
-            format!("store           {store}"),
-            format!("admin           {admin}"),
-        ]
+        ];
+        lines.extend(self.summary_of_web());
+        lines.extend([format!("store           {store}"), format!("admin           {admin}")]);
+        lines
     }
 
     /// The digest realm: as configured, else the first domain.

@@ -3,10 +3,11 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use client::web::Address;
 use sip_stack::Protocol;
 
 use super::table::tables;
-use super::values::{AdminListen, Listen, Network, Octets, Secret, words};
+use super::values::{AdminListen, DeclaredUsage, Listen, Named, Network, Octets, Secret, WebListen, words};
 
 words! {
     /// Who may watch the presentities of this server.
@@ -49,6 +50,14 @@ words! {
         Embedded = "embedded",
         /// Nothing: a restart forgets.
         Memory = "memory",
+    }
+
+    /// How strictly the document servers check.
+    Profile {
+        /// What the RFCs demand.
+        Ietf = "ietf",
+        /// That, and what the OMA specifications demand above it.
+        Oma = "oma",
     }
 
     /// When a request is answered and watchers are told.
@@ -139,6 +148,83 @@ tables! {
         unanswered_max: u16 = 1, reload;
         /// Subscriptions to one presentity at a time.
         watchers_max: usize = 200_000, reload;
+    }
+
+    /// The XML Document Management Servers (XCAP, RFC 4825): lists, rules and the like of this server's users.
+    /// Present: this node plays the role, at the addresses of [aggregation-proxy].
+    Xdm ["xdm"] {
+        /// The path of the XCAP root: documents lie at https://host:port/xcap-root/auid/users/xui/name.
+        root: String = "/xcap-root".to_owned(), restart;
+        /// Scheme, host and port by which clients reach the entrance, such as "https://xcap.example.com"; directories and
+        /// change notifications name documents by it. Empty: made of the first listen address.
+        public: String = String::new(), restart;
+        /// Users who act for the provider, such as "admin@example.com": they read and write everything, also what is
+        /// global.
+        providers: Vec<String> = Vec::new(), reload;
+        /// "ietf": what the RFCs demand; "oma": also what OMA demands above it, such as a name for every list.
+        profile: Profile = Profile::Ietf, restart;
+        /// Largest document. Above it: 409 with the limit.
+        document_max: Octets = Octets(512 << 10), restart;
+        /// Documents of one user. Above it: 409 with the limit.
+        documents_max: usize = 100, restart;
+        /// All documents of one user together. Above it: 409 with the limit.
+        user_max: Octets = Octets(8 << 20), restart;
+        /// Memory for documents that were read or written lately; the others are read from the disk.
+        cache: Octets = Octets(256 << 20), restart;
+        /// Further application usages: { "org.example.notes" = { namespace = "urn:example:notes", mime =
+        /// "application/notes+xml", schema = "notes.xsd" } }. The schema may be left out: then everything that is
+        /// well-formed is taken.
+        usages: Named<DeclaredUsage> = Named(BTreeMap::new()), restart;
+    }
+
+    /// The Aggregation Proxy: the one HTTPS entrance for XDM clients, to the document servers here and elsewhere.
+    /// Present: this node plays the role.
+    AggregationProxy ["aggregation-proxy"] {
+        /// Addresses to listen on: scheme, address and port, such as "https:192.0.2.1:443". "http:" is for loopback.
+        listen: Vec<WebListen> = vec![WebListen::loopback(true, 8443)], restart;
+        /// Lets "http:" listen beyond loopback, for a network that is protected by other means. The server warns.
+        plain_http: bool = false, restart;
+        /// Certificate chain in PEM, read again on SIGHUP. Empty: a certificate made at the first start and kept in the
+        /// store's directory; clients must be told its fingerprint, which the log says.
+        certificate: String = String::new(), reload;
+        /// The private key of the certificate, in PEM.
+        key: String = String::new(), reload;
+        /// Peers (addresses or ranges) whose X-3GPP-Asserted-Identity and X-XCAP-Asserted-Identity are believed, such as an
+        /// authentication proxy, or an Aggregation Proxy before this XDMS.
+        trusted_peers: Vec<Network> = Vec::new(), reload;
+        /// Document servers elsewhere, by application usage: { "resource-lists" = "https://lists.example.com/xcap-root" }.
+        /// Usages that are not named are served here.
+        routes: Named<Address> = Named(BTreeMap::new()), restart;
+        /// Certificates (PEM) that remote document servers are checked against. Empty: the one of this server, so that
+        /// nodes with one certificate know each other.
+        route_authorities: String = String::new(), restart;
+        /// A remote document server must answer after this time. Above it: 504.
+        route_timeout: Duration = Duration::from_secs(10), restart;
+        /// Octets of one request's head. Above it: 431.
+        header_max: Octets = Octets(32 << 10), restart;
+        /// Length of one request target. Above it: 414.
+        target_max: Octets = Octets(8 << 10), restart;
+        /// Octets of one request's body, as sent and as unpacked. Above it: 413.
+        body_max: Octets = Octets(1 << 20), restart;
+        /// A request's head must be whole after this time. Above it: 408.
+        header_timeout: Duration = Duration::from_secs(10), restart;
+        /// A request's body must be whole after this time. Above it: 408.
+        body_timeout: Duration = Duration::from_secs(30), restart;
+        /// A connection without a request is closed after this time.
+        idle_timeout: Duration = minutes(2), restart;
+        /// Connections in all. Above it: 503 with Retry-After.
+        connections: usize = 10_000, restart;
+        /// Connections of one peer address. Above it: 503 with Retry-After.
+        connections_per_peer: usize = 100, restart;
+        /// Requests of one peer address per second, with bursts of ten times that. Above it: 429 with Retry-After. 0: no
+        /// limit. Trusted peers have none.
+        client_rate: u32 = 200, restart;
+        /// Requests of one user per second, with bursts of ten times that. Above it: 429 with Retry-After. 0: no limit.
+        user_rate: u32 = 100, restart;
+        /// Requests at work in all. Above it: 503 with Retry-After.
+        at_work: usize = 1024, restart;
+        /// Threads. 0: one per core.
+        threads: u16 = 0, restart;
     }
 
     /// Who a caller is, and how it is proven.

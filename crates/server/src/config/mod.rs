@@ -12,7 +12,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use keys::{Admin, Authentication, General, Limits, Log, PresenceServer, Store};
+use keys::{Admin, AggregationProxy, Authentication, General, Limits, Log, PresenceServer, Store, Xdm};
 use nearest::nearest;
 use table::Table;
 use toml::de::{DeTable, DeValue};
@@ -25,6 +25,10 @@ pub struct Config {
     pub general: General,
     /// `[presence-server]`
     pub presence_server: PresenceServer,
+    /// `[xdm]`
+    pub xdm: Xdm,
+    /// `[aggregation-proxy]`
+    pub aggregation_proxy: AggregationProxy,
     /// `[authentication]`
     pub authentication: Authentication,
     /// `[store]`
@@ -35,6 +39,35 @@ pub struct Config {
     pub log: Log,
     /// `[limits]`
     pub limits: Limits,
+    /// Which roles are played: those whose table is there.
+    pub roles: Roles,
+}
+
+/// The roles that a table switches on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// The document servers.
+    pub xdm: bool,
+    /// The Aggregation Proxy.
+    pub aggregation_proxy: bool,
+}
+
+impl Roles {
+    /// All of them.
+    pub const ALL: Self = Self { xdm: true, aggregation_proxy: true };
+
+    /// Whether there is an HTTP entrance for clients.
+    pub fn has_entrance(self) -> bool {
+        self.xdm || self.aggregation_proxy
+    }
+
+    fn switch_on(&mut self, table: &str) {
+        match table {
+            "xdm" => self.xdm = true,
+            "aggregation-proxy" => self.aggregation_proxy = true,
+            _ => {}
+        }
+    }
 }
 
 /// Something wrong with the configuration.
@@ -109,10 +142,12 @@ fn read_file(path: &Path) -> Result<String, Problem> {
 
 impl Config {
     /// The tables in the order of the example; the first has no name.
-    pub fn tables(&self) -> [&dyn Table; 7] {
+    pub fn tables(&self) -> [&dyn Table; 9] {
         [
             &self.general,
             &self.presence_server,
+            &self.xdm,
+            &self.aggregation_proxy,
             &self.authentication,
             &self.store,
             &self.admin,
@@ -121,10 +156,12 @@ impl Config {
         ]
     }
 
-    fn tables_mut(&mut self) -> [&mut dyn Table; 7] {
+    fn tables_mut(&mut self) -> [&mut dyn Table; 9] {
         [
             &mut self.general,
             &mut self.presence_server,
+            &mut self.xdm,
+            &mut self.aggregation_proxy,
             &mut self.authentication,
             &mut self.store,
             &mut self.admin,
@@ -163,6 +200,7 @@ impl Config {
                 report(at, format!("[{name}] is a table, not a key"));
                 continue;
             };
+            self.roles.switch_on(name);
             for (key, value) in table.iter() {
                 if let Err(message) = self.set(index, key.get_ref(), value.get_ref()) {
                     report(Some(key.span().start), message);
@@ -266,8 +304,18 @@ impl Config {
                 }
             }
         }
+        for (name, mine, theirs) in [
+            ("xdm", self.roles.xdm, new.roles.xdm),
+            ("aggregation-proxy", self.roles.aggregation_proxy, new.roles.aggregation_proxy),
+        ] {
+            if mine != theirs {
+                waiting.push(format!("[{name}]"));
+            }
+        }
         self.general.adopt(&new.general);
         self.presence_server.adopt(&new.presence_server);
+        self.xdm.adopt(&new.xdm);
+        self.aggregation_proxy.adopt(&new.aggregation_proxy);
         self.authentication.adopt(&new.authentication);
         self.store.adopt(&new.store);
         self.admin.adopt(&new.admin);

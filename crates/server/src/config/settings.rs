@@ -93,6 +93,12 @@ impl Config {
         hosts
     }
 
+    /// As [`Config::settings`] says it for SIP, with the peers that HTTP trusts.
+    pub fn web_authentication(&self) -> auth::Settings {
+        let trusted = self.aggregation_proxy.trusted_peers.iter().map(network).collect();
+        auth::Settings { trusted, ..self.authentication() }
+    }
+
     fn authentication(&self) -> auth::Settings {
         let own = &self.authentication;
         let domain = self.general.domains.first().map_or("", String::as_str);

@@ -2,13 +2,18 @@
 
 mod address;
 mod secret;
+mod usage;
+mod web;
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
 pub use address::{AdminListen, Listen, Network};
 pub use secret::Secret;
+pub use usage::DeclaredUsage;
+pub use web::WebListen;
 
 use super::nearest::nearest;
 
@@ -106,6 +111,33 @@ impl<T: Setting> Setting for Vec<T> {
 
     fn print(&self) -> String {
         format!("[{}]", self.iter().map(Setting::print).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Values by names that the operator chooses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<T>(pub BTreeMap<String, T>);
+
+impl<T: Setting> Setting for Named<T> {
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let Some(table) = value.as_table() else {
+            return expected("a table such as { name = .. }", value);
+        };
+        let mut all = BTreeMap::new();
+        for (name, value) in table.iter() {
+            let name = name.get_ref().as_ref();
+            let read = T::read(value.get_ref()).map_err(|why| format!("{}: {why}", quoted(name)))?;
+            all.insert(name.to_owned(), read);
+        }
+        Ok(Self(all))
+    }
+
+    fn print(&self) -> String {
+        if self.0.is_empty() {
+            return "{}".to_owned();
+        }
+        let entry = |(name, value): (&String, &T)| format!("{} = {}", quoted(name), value.print());
+        format!("{{ {} }}", self.0.iter().map(entry).collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Whole servers, in this process and as processes of their own, and peers on loopback.
 #![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test that asked for it")]
 
+mod documents;
+mod entrance;
 mod peer;
 mod process;
 mod pump;
 mod store;
+mod web;

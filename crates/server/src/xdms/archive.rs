@@ -1,0 +1,209 @@
+//! The document servers with their store: read what a request is about, decide, make it durable, answer.
+
+use core::time::Duration;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use node::Epoch;
+use store::StoreError;
+use store::docs::{Commit, Committed, DocStore, Operation, Outcome, Precondition, Write};
+use xcap::{Change, DocumentSelector, Tree, Version};
+use xdm::{Answer, Decision, EntityTags, Index, Listed, Method, Request, Settings, Snapshot, Stored, Xdms};
+
+use crate::clock::Clock;
+
+/// Requests that write to one tree take turns: who decides knows that nobody else is about to commit. Trees are parted
+/// over so many turns.
+const LANES: usize = 1024;
+
+/// A decision is made anew this often when a commit of another tree got in between (a service URI that two users want),
+/// or another node's.
+const TRIES: usize = 16;
+
+/// Who else is told of every committed change, in the order of commits. Called by the thread that commits.
+pub type Hearer = Box<dyn FnMut(&Committed) + Send>;
+
+/// All documents of this node.
+pub struct Archive<D> {
+    xdms: Xdms,
+    store: Arc<D>,
+    index: Arc<RwLock<Index>>,
+    tags: Mutex<Tags>,
+    lanes: Box<[tokio::sync::Mutex<()>]>,
+    hasher: RandomState,
+    clock: Clock,
+}
+
+/// Givers of entity-tags that nobody uses just now.
+struct Tags {
+    idle: Vec<EntityTags>,
+    epoch: u32,
+    lanes: u16,
+}
+
+impl<D: DocStore> Archive<D> {
+    /// Reads what must be known over all users, and tells `hearer` of every change from now on.
+    pub async fn open(
+        settings: Settings,
+        store: Arc<D>,
+        epoch: Epoch,
+        clock: Clock,
+        hearer: Hearer,
+    ) -> Result<Self, StoreError> {
+        let epoch = epoch.0;
+        let mut index = Index::new(epoch);
+        for auid in Index::USAGES {
+            for user in store.users(auid).await? {
+                learn(&*store, auid, &Tree::User(user), &mut index).await?;
+            }
+        }
+        let index = Arc::new(RwLock::new(index));
+        let mut hearer = hearer;
+        let told = Arc::clone(&index);
+        store.listen(Box::new(move |committed| {
+            if Index::concerns(&committed.change.document) {
+                told.write().unwrap_or_else(PoisonError::into_inner).apply(&committed.change);
+            }
+            hearer(committed);
+        }));
+        Ok(Self {
+            xdms: Xdms::new(settings),
+            store,
+            index,
+            tags: Mutex::new(Tags { idle: Vec::new(), epoch, lanes: 0 }),
+            lanes: (0..LANES).map(|_| tokio::sync::Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            clock,
+        })
+    }
+
+    /// The machine, for what needs no document.
+    pub fn xdms(&self) -> &Xdms {
+        &self.xdms
+    }
+
+    /// Where documents are kept.
+    pub fn store(&self) -> &Arc<D> {
+        &self.store
+    }
+
+    /// Answers a request. What it changes is durable when the answer is there. The error is the store's: nothing is known
+    /// to have happened.
+    pub async fn answer(&self, request: &Request<'_>) -> Result<Answer, StoreError> {
+        let plan = match self.xdms.plan(request) {
+            Ok(plan) => plan,
+            Err(answer) => return Ok(answer),
+        };
+        let writes = matches!(request.method, Method::Put | Method::Delete);
+        let lane = plan.document().filter(|_| writes).map(|document| self.lane(&document.tree));
+        let _turn = match lane {
+            Some(lane) => Some(lane.lock().await),
+            None => None,
+        };
+        for _ in 0..TRIES {
+            let document = match plan.document() {
+                Some(document) => self.read(document).await?,
+                None => None,
+            };
+            let listing = match plan.listing() {
+                Some(tree) => self.list(tree).await?,
+                None => Vec::new(),
+            };
+            let Decision { answer, commit } = self.decide(request, &plan, document, listing);
+            let Some(commit) = commit else { return Ok(answer) };
+            if self.commit(commit).await? {
+                return Ok(answer);
+            }
+        }
+        Err(StoreError::Unavailable { retry_after: Duration::from_secs(1) })
+    }
+
+    fn decide(
+        &self,
+        request: &Request<'_>,
+        plan: &xdm::Plan<'_, '_>,
+        document: Option<Stored>,
+        listing: Vec<Listed>,
+    ) -> Decision {
+        let mut tags = self.take_tags();
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = Snapshot { document, listing, index: &index };
+        let decision = self.xdms.decide(self.clock.now(), request, plan, &snapshot, &mut tags);
+        drop(index);
+        self.tags.lock().unwrap_or_else(PoisonError::into_inner).idle.push(tags);
+        decision
+    }
+
+    fn take_tags(&self) -> EntityTags {
+        let mut tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
+        tags.idle.pop().unwrap_or_else(|| {
+            tags.lanes += 1;
+            EntityTags::new(tags.epoch, tags.lanes)
+        })
+    }
+
+    /// Whether it was made; if not, something else was there first.
+    async fn commit(&self, commit: xdm::Commit) -> Result<bool, StoreError> {
+        if commit.services.is_empty() {
+            return commit_to(&*self.store, &commit, self.clock).await;
+        }
+        if !self.index.write().unwrap_or_else(PoisonError::into_inner).reserve(&commit) {
+            return Ok(false);
+        }
+        // A client that goes away takes its request along, but what is set aside for it must be set free in any case.
+        let (store, index, clock) = (Arc::clone(&self.store), Arc::clone(&self.index), self.clock);
+        let made = tokio::spawn(async move {
+            let made = commit_to(&*store, &commit, clock).await;
+            index.write().unwrap_or_else(PoisonError::into_inner).release(&commit);
+            made
+        });
+        made.await.unwrap_or(Err(StoreError::Unknown))
+    }
+
+    async fn read(&self, document: &DocumentSelector) -> Result<Option<Stored>, StoreError> {
+        let found = self.store.get(document).await?;
+        Ok(found.map(|doc| Stored { etag: doc.etag, body: doc.body, modified: doc.modified }))
+    }
+
+    async fn list(&self, tree: &Tree) -> Result<Vec<Listed>, StoreError> {
+        let listed = |one: store::docs::Listed| Listed {
+            document: one.document,
+            etag: one.etag,
+            modified: one.modified,
+            bytes: one.bytes,
+        };
+        Ok(self.store.list_tree(tree).await?.into_iter().map(listed).collect())
+    }
+
+    fn lane(&self, tree: &Tree) -> &tokio::sync::Mutex<()> {
+        &self.lanes[usize::try_from(self.hasher.hash_one(tree)).unwrap_or(0) % LANES]
+    }
+}
+
+async fn learn<D: DocStore>(store: &D, auid: &str, tree: &Tree, index: &mut Index) -> Result<(), StoreError> {
+    for listed in store.list(auid, tree).await? {
+        let Some(doc) = store.get(&listed.document).await? else { continue };
+        let current = Some(Version { etag: doc.etag, body: doc.body });
+        index.apply(&Change { document: listed.document, previous: None, current });
+    }
+    Ok(())
+}
+
+async fn commit_to<D: DocStore>(store: &D, commit: &xdm::Commit, clock: Clock) -> Result<bool, StoreError> {
+    let precondition = match &commit.expected {
+        Some(etag) => Precondition::Match(vec![etag.clone()]),
+        None => Precondition::Absent,
+    };
+    let write = match &commit.write {
+        xdm::Write::Put { etag, body } => {
+            Write::Put { etag: etag.clone(), mime: None, body: Arc::clone(body) }
+        }
+        xdm::Write::Delete => Write::Delete,
+    };
+    let DocumentSelector { auid, tree, name } = commit.document.clone();
+    let operations = vec![Operation { auid, name, precondition, write }];
+    match store.commit(Commit { tree, at: clock.now(), operations }).await? {
+        Outcome::Done { .. } => Ok(true),
+        Outcome::Failed { .. } => Ok(false),
+    }
+}

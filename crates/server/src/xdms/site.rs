@@ -1,0 +1,319 @@
+//! What the HTTP entrance serves: XCAP to the document servers here and elsewhere, and the JSON face.
+
+use core::net::SocketAddr;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use hyper::body::Bytes;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
+use sip::Aor;
+use sip_stack::auth::{Authenticator, Caller, WebRequest};
+use store::StoreError;
+use store::docs::DocStore;
+use xdm::proxy::{self, Claim, Routes, Way};
+use xdm::{Conditions, Principal, Request};
+
+use super::archive::Archive;
+use super::counts::XdmCounts;
+use super::merged;
+use super::remote::{Forwarded, Remotes};
+use crate::clock::Clock;
+use crate::http::rate::Meter;
+use crate::http::{Answer, Head, Site};
+
+/// All that stands behind the entrance.
+pub struct XdmSite<D> {
+    /// The documents here, if this node has any.
+    pub archive: Option<Arc<Archive<D>>>,
+    /// The path of the XCAP root, such as `/xcap-root`.
+    pub root: String,
+    /// The XCAP root as clients know it.
+    pub public_root: String,
+    /// Who a caller is.
+    pub authenticator: Mutex<Authenticator>,
+    /// Who acts for the provider.
+    pub providers: RwLock<BTreeSet<Aor>>,
+    /// Requests of one user.
+    pub users: Meter,
+    /// Where usages are that are not here.
+    pub routes: Routes,
+    /// The servers that the routes lead to.
+    pub remotes: Remotes,
+    /// Counters.
+    pub counts: Arc<XdmCounts>,
+    /// The one clock.
+    pub clock: Clock,
+}
+
+/// Who asks, and by which face.
+#[derive(Debug)]
+pub struct Pass {
+    principal: Principal,
+    face: Face,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Face {
+    /// XCAP; the path after the root begins here.
+    Xcap(usize),
+    /// JSON; the path after `/v1` begins here.
+    Json(usize),
+}
+
+impl<D: DocStore> Site for XdmSite<D> {
+    type Pass = Pass;
+
+    fn trusts(&self, peer: SocketAddr) -> bool {
+        self.authenticator().trusts(peer)
+    }
+
+    fn admit(&self, head: &Head) -> Result<Pass, Answer> {
+        let path = head.parts.uri.path();
+        let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+        let face = if below(&self.root) {
+            Face::Xcap(self.root.len())
+        } else if below("/v1") {
+            Face::Json(3)
+        } else {
+            return Err(Answer::text(StatusCode::NOT_FOUND, &format!("the XCAP root is {}", self.root)));
+        };
+        let principal =
+            self.principal(head, face).inspect_err(|refused| self.count(head, face, refused.status, None))?;
+        if let Principal::User(identities) = &principal
+            && let Some(user) = identities.first()
+            && let Err(wait) = self.users.take(head.at, user.as_str())
+        {
+            let seconds = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+            let refused =
+                Answer::later(StatusCode::TOO_MANY_REQUESTS, seconds, "too many requests of this user");
+            self.count(head, face, refused.status, None);
+            return Err(refused);
+        }
+        Ok(Pass { principal, face })
+    }
+
+    async fn answer(&self, head: Head, pass: Pass, body: Bytes) -> Answer {
+        let size = (head.parts.method == Method::PUT).then_some(body.len());
+        let answer = match pass.face {
+            Face::Xcap(at) => self.xcap(&head, &pass.principal, at, &body).await,
+            Face::Json(_) => Answer::new(StatusCode::NOT_FOUND),
+        };
+        self.count(&head, pass.face, answer.status, size);
+        answer
+    }
+}
+
+impl<D: DocStore> XdmSite<D> {
+    fn authenticator(&self) -> std::sync::MutexGuard<'_, Authenticator> {
+        self.authenticator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who asks. Nobody needs to be somebody to learn what is allowed.
+    fn principal(&self, head: &Head, face: Face) -> Result<Principal, Answer> {
+        let (parts, path) = (&head.parts, head.parts.uri.path());
+        if parts.method == Method::OPTIONS || path == super::openapi::PATH {
+            return Ok(Principal::Anonymous);
+        }
+        let mut authenticator = self.authenticator();
+        let trusted = authenticator.trusts(head.peer);
+        let asserted = proxy::ASSERTED.into_iter().flat_map(|name| texts(&parts.headers, name));
+        let claim = proxy::claim(trusted, asserted, texts(&parts.headers, proxy::INTENDED));
+        let Claim { asserted, mut intended } = claim.map_err(|disbelief| {
+            let status = StatusCode::from_u16(disbelief.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            Answer::text(status, &disbelief.to_string())
+        })?;
+        let authorization: Vec<&str> = texts(&parts.headers, header::AUTHORIZATION.as_str()).collect();
+        if trusted && asserted.is_empty() && authorization.is_empty() {
+            // One of our own elements that asks for itself, such as a Presence Server (PRS-8).
+            return Ok(Principal::Element);
+        }
+        if authenticator.is_open() && intended.is_none() {
+            // Who names nobody is taken for the owner of what is asked for: so a trial needs no header fields.
+            intended = owner(path, face);
+        }
+        let target = parts.uri.path_and_query().map_or(path, |target| target.as_str());
+        let request = WebRequest {
+            peer: head.peer,
+            method: parts.method.as_str(),
+            target,
+            authorization: &authorization,
+            asserted: &asserted,
+            intended: intended.as_ref(),
+        };
+        let caller = authenticator.identify(self.clock.now(), &request).map_err(|challenge| {
+            let status = StatusCode::from_u16(challenge.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+            let mut answer = Answer::text(status, "who are you?");
+            for field in challenge.fields() {
+                if let Ok(value) = HeaderValue::try_from(field) {
+                    answer.headers.push((header::WWW_AUTHENTICATE, value));
+                }
+            }
+            answer
+        })?;
+        drop(authenticator);
+        Ok(self.role(&caller))
+    }
+
+    fn role(&self, caller: &Caller) -> Principal {
+        let providers = self.providers.read().unwrap_or_else(PoisonError::into_inner);
+        if caller.identities().iter().any(|identity| providers.contains(identity)) {
+            return Principal::Provider;
+        }
+        if caller.is_anonymous() {
+            Principal::Anonymous
+        } else {
+            Principal::User(caller.identities().to_vec())
+        }
+    }
+
+    async fn xcap(&self, head: &Head, principal: &Principal, at: usize, body: &Bytes) -> Answer {
+        let path = &head.parts.uri.path()[at..];
+        let request = request(head, principal, path, body);
+        match self.routes.way(path) {
+            Way::Here => self.here(&request).await,
+            Way::Remote(number) => {
+                let identity = identity(principal);
+                self.remotes.forward(number, forwarded(head, at, &identity, body)).await
+            }
+            Way::All(merged) => merged::answer(self, merged, head, at, &request, body).await,
+        }
+    }
+
+    /// The answer of the documents here.
+    pub(super) async fn here(&self, request: &Request<'_>) -> Answer {
+        let Some(archive) = &self.archive else { return Answer::new(StatusCode::NOT_FOUND) };
+        match archive.answer(request).await {
+            Ok(answer) => fitted(answer),
+            Err(error) => fault(&error),
+        }
+    }
+
+    /// Counts under the application usage of the path, if there is one of that name.
+    fn count(&self, head: &Head, face: Face, status: StatusCode, size: Option<usize>) {
+        let method = match head.parts.method {
+            Method::GET => "GET",
+            Method::HEAD => "HEAD",
+            Method::PUT => "PUT",
+            Method::DELETE => "DELETE",
+            Method::OPTIONS => "OPTIONS",
+            Method::POST => "POST",
+            Method::PATCH => "PATCH",
+            _ => "other",
+        };
+        let auid = match face {
+            Face::Xcap(at) => head.parts.uri.path()[at..].split('/').nth(1).unwrap_or_default(),
+            Face::Json(_) => "",
+        };
+        let is_here = || self.archive.as_ref().is_some_and(|archive| archive.xdms().usage(auid).is_some());
+        let is_known =
+            is_here() || matches!(self.routes.way(&head.parts.uri.path()[face.at()..]), Way::Remote(_));
+        let auid = if is_known { auid } else { "" };
+        let took = self.clock.elapsed().saturating_sub(head.at);
+        self.counts.answered(method, status.as_u16(), auid, took, size);
+    }
+}
+
+impl Face {
+    const fn at(self) -> usize {
+        match self {
+            Self::Xcap(at) | Self::Json(at) => at,
+        }
+    }
+}
+
+/// The values of a header field that are text.
+fn texts<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> + use<'h> {
+    headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok())
+}
+
+/// The user whose tree a path is in.
+fn owner(path: &str, face: Face) -> Option<Aor> {
+    let segments = path[face.at()..].split('/');
+    let mut after_users = segments.skip_while(|segment| *segment != "users").skip(1);
+    xdm::owner(&percent_decoded(after_users.next()?)?)
+}
+
+fn percent_decoded(segment: &str) -> Option<String> {
+    let limits = xcap::Limits::default();
+    // A reference decodes as the document servers do.
+    let reference = format!("x/users/{segment}/x");
+    match xcap::Reference::split(&reference, None, &limits).ok()?.branch? {
+        xcap::Branch::User(user) => Some(user.into_owned()),
+        xcap::Branch::Users | xcap::Branch::Global => None,
+    }
+}
+
+/// Whom a remote document server is told that a request is from.
+pub(super) fn identity(principal: &Principal) -> String {
+    match principal {
+        Principal::User(identities) => proxy::print(identities),
+        // What the provider may do it may do at its own node.
+        Principal::Anonymous | Principal::Element | Principal::Provider => String::new(),
+    }
+}
+
+pub(super) fn forwarded<'a>(head: &'a Head, at: usize, identity: &'a str, body: &'a Bytes) -> Forwarded<'a> {
+    let target = head.parts.uri.path_and_query().map_or("", |target| target.as_str());
+    Forwarded {
+        method: &head.parts.method,
+        target: target.get(at..).unwrap_or_default(),
+        headers: &head.parts.headers,
+        identity,
+        body,
+    }
+}
+
+fn request<'a>(head: &'a Head, principal: &'a Principal, path: &'a str, body: &'a Bytes) -> Request<'a> {
+    let headers = &head.parts.headers;
+    let one = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    Request {
+        method: xdm::Method::of(head.parts.method.as_str()),
+        path,
+        query: head.parts.uri.query(),
+        conditions: Conditions {
+            if_match: one(header::IF_MATCH),
+            if_none_match: one(header::IF_NONE_MATCH),
+            if_modified_since: one(header::IF_MODIFIED_SINCE),
+            if_unmodified_since: one(header::IF_UNMODIFIED_SINCE),
+        },
+        content_type: one(header::CONTENT_TYPE),
+        body,
+        principal,
+    }
+}
+
+/// An answer of the document servers as HTTP.
+pub(super) fn fitted(answer: xdm::Answer) -> Answer {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut headers = Vec::with_capacity(8);
+    for (name, value) in answer.fields() {
+        let value = match value {
+            Cow::Borrowed(value) => HeaderValue::from_str(value),
+            Cow::Owned(value) => HeaderValue::try_from(value),
+        };
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), value) {
+            headers.push((name, value));
+        }
+    }
+    Answer { status, headers, body: Bytes::from_owner(answer.body) }
+}
+
+/// The store cannot do it: the client may come again, unless what is stored is damaged.
+pub(super) fn fault(error: &StoreError) -> Answer {
+    match error {
+        StoreError::Unavailable { retry_after } => {
+            tracing::warn!(%error, "a request is refused");
+            Answer::later(StatusCode::SERVICE_UNAVAILABLE, retry_after.as_secs(), "the store is not ready")
+        }
+        StoreError::Full | StoreError::Unknown | StoreError::Fenced | StoreError::Locked => {
+            tracing::error!(%error, "the store fails");
+            Answer::later(StatusCode::SERVICE_UNAVAILABLE, 5, "the store fails")
+        }
+        StoreError::Corrupt(_) | StoreError::TooLarge => {
+            tracing::error!(%error, "a document cannot be served");
+            Answer::text(StatusCode::INTERNAL_SERVER_ERROR, "a fault of the server")
+        }
+    }
+}

@@ -6,6 +6,7 @@ mod decision;
 mod domain;
 mod explain;
 mod filter;
+mod lists;
 mod requester;
 mod view;
 
@@ -16,6 +17,7 @@ pub use authorization::{Authorization, Judge, RuleClass, Unreadable};
 pub use decision::{Decision, Defaults};
 pub use explain::{Outcome, Verdict};
 pub use filter::{Removal, published};
+pub use lists::Memberships;
 pub use requester::{Circumstances, Lists, Members, Requester};
 pub use view::{Composed, View};
 

@@ -24,7 +24,8 @@ pub(super) fn canonical(written: &str) -> Option<String> {
     (!canonical.is_empty()).then_some(canonical)
 }
 
-fn unescaped(text: &str) -> Option<Cow<'_, str>> {
+/// What percent-escapes stand for; `None` if they are broken, or are no UTF-8.
+pub(super) fn unescaped(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));
     }

@@ -5,6 +5,7 @@
 //! ours, written from the texts that their docstrings name.
 #![forbid(unsafe_code)]
 
+mod cursor;
 pub mod error;
 mod fingerprint;
 pub mod group_usage_list;

@@ -20,7 +20,6 @@
 //! ```
 
 mod attributes;
-mod cursor;
 mod grammar;
 mod names;
 mod permissions;

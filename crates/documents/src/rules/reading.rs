@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use xml::{Limits, Start};
 
-use super::cursor::{Cursor, refused};
 use super::names::{COMMON_POLICY, OMA_COMMON_POLICY, OMA_PUB_RULES, PRES_RULES};
 use super::ruleset::{Condition, Except, Identity, Many, Period, Rule, Ruleset, SubHandling};
 use super::transformations::transformation;
+use crate::cursor::{Cursor, refused};
 use crate::error::DocumentError;
 use crate::time;
 

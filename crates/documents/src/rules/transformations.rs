@@ -3,10 +3,10 @@
 use xml::Start;
 
 use super::attributes::{Attribute, UserInput};
-use super::cursor::{Cursor, refused};
 use super::names::{OMA_PRES_RULES, OMA_PUB_RULES, PRES_RULES};
 use super::permissions::{Permissions, Selection, Selector};
 use super::ruleset::Rule;
+use crate::cursor::{Cursor, refused};
 use crate::error::DocumentError;
 
 type Read<T> = Result<T, DocumentError>;

@@ -7,25 +7,25 @@ use xml::{Limits, Scanner, Start, Token};
 use crate::error::{DocumentError, Rule};
 
 /// A scanner that hands out the children of one element after another.
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     scanner: Scanner<'a>,
 }
 
 impl<'a> Cursor<'a> {
     /// At the start tag of the root.
-    pub(super) fn open(bytes: &'a [u8], limits: &Limits) -> Result<(Self, Start<'a>), DocumentError> {
+    pub(crate) fn open(bytes: &'a [u8], limits: &Limits) -> Result<(Self, Start<'a>), DocumentError> {
         let mut scanner = Scanner::new(bytes, limits)?;
         let root = scanner.root()?;
         Ok((Self { scanner }, root))
     }
 
     /// How deep the element is whose start tag was pulled last; the root is at 1.
-    pub(super) fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.scanner.depth()
     }
 
     /// The start of the next child of the element at `depth`, past what an earlier child still holds; none at its end.
-    pub(super) fn child(&mut self, depth: usize) -> Result<Option<Start<'a>>, DocumentError> {
+    pub(crate) fn child(&mut self, depth: usize) -> Result<Option<Start<'a>>, DocumentError> {
         while let Some(token) = self.scanner.pull()? {
             match token {
                 Token::Start(start) if self.scanner.depth() == depth + 1 => return Ok(Some(start)),
@@ -37,18 +37,23 @@ impl<'a> Cursor<'a> {
     }
 
     /// The rest of the document is read, so that all of it is known to be well-formed.
-    pub(super) fn finish(mut self) -> Result<(), DocumentError> {
+    pub(crate) fn finish(mut self) -> Result<(), DocumentError> {
         while self.scanner.pull()?.is_some() {}
         Ok(())
     }
 
     /// The attribute without a namespace on the start tag that was pulled last.
-    pub(super) fn attribute(&self, local: &str) -> Option<Cow<'a, str>> {
-        self.scanner.attribute("", local).map(|attribute| attribute.value.text())
+    pub(crate) fn attribute(&self, local: &str) -> Option<Cow<'a, str>> {
+        self.attribute_of("", local)
     }
 
-    /// The same, where the format demands one.
-    pub(super) fn demand(
+    /// The attribute of that name on the start tag that was pulled last.
+    pub(crate) fn attribute_of(&self, namespace: &str, local: &str) -> Option<Cow<'a, str>> {
+        self.scanner.attribute(namespace, local).map(|attribute| attribute.value.text())
+    }
+
+    /// The attribute without a namespace, where the format demands one.
+    pub(crate) fn demand(
         &self,
         start: &Start<'_>,
         local: &str,
@@ -58,7 +63,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The text of the element whose start tag was pulled last, trimmed; elements within it are left out.
-    pub(super) fn text(&mut self) -> Result<String, DocumentError> {
+    pub(crate) fn text(&mut self) -> Result<String, DocumentError> {
         let depth = self.scanner.depth();
         let mut text = String::new();
         while let Some(token) = self.scanner.pull()? {
@@ -76,6 +81,6 @@ impl<'a> Cursor<'a> {
 }
 
 /// The refusal of an element that is not what its format asks for.
-pub(super) fn refused(start: &Start<'_>, expected: &'static str) -> DocumentError {
+pub(crate) fn refused(start: &Start<'_>, expected: &'static str) -> DocumentError {
     DocumentError::Rule { offset: start.span.start as usize, rule: Rule::Expected(expected) }
 }

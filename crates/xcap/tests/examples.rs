@@ -265,3 +265,12 @@ fn the_field_of_a_uniqueness_failure_is_a_selector() {
         .attribute(xcap::ExpandedName::new("", "uri"));
     assert_eq!(field.to_uri(), "rls-services/service/@uri");
 }
+
+/// RFC 4825 §15.2.
+#[test]
+fn what_is_selected_has_its_media_type() {
+    let media_type = |uri: &str| selector(&format!("/a/global/index/~~/{uri}"), "").media_type();
+    assert_eq!(media_type("root"), "application/xcap-el+xml");
+    assert_eq!(media_type("root/@a"), "application/xcap-att+xml");
+    assert_eq!(media_type("root/namespace::*"), "application/xcap-ns+xml");
+}

@@ -36,6 +36,37 @@ fn every_request_is_answered_as_its_case_says() {
     assert!(answers >= 600, "{answers} answers are fewer than there were");
 }
 
+#[test]
+fn what_is_generated_is_of_its_grammar() {
+    let mut world = World::new();
+    world.give(
+        "rls-services/users/sip:alice@example.com/index",
+        r#"<s:rls-services xmlns:s="urn:ietf:params:xml:ns:rls-services" xmlns:x="urn:x"><s:service uri="sip:a@example.com" x:b=""><s:list/></s:service></s:rls-services>"#,
+    );
+    world.give(
+        "org.openmobilealliance.user-profile/users/sip:alice@example.com/user-profile",
+        r#"<user-profiles xmlns="urn:oma:xml:xdm:user-profile"><user-profile uri="sip:alice@example.com"/></user-profiles>"#,
+    );
+    let search = r#"<search-set xmlns="urn:oma:xml:xdm:search"><search id="&quot;"><request><query><![CDATA[for $x in collection("org.openmobilealliance.user-profile/users/")/user-profiles/user-profile return <user-profile>{$x/@uri}</user-profile>]]></query></request></search></search-set>"#;
+    type Check = fn(&[u8], &xml::Limits) -> Result<(), xml::schema::Invalid>;
+    let generated: [(&str, &str, Option<&str>, Check); 4] = [
+        ("GET", "/xcap-caps/global/index", None, documents::xcap_caps::check),
+        ("GET", "/rls-services/global/index", None, documents::rls_services::check),
+        (
+            "GET",
+            "/org.openmobilealliance.xcap-directory/users/sip:alice@example.com/directory.xml",
+            None,
+            documents::xcap_directory::check,
+        ),
+        ("POST", "/org.openmobilealliance.search", Some(search), documents::search::check),
+    ];
+    for (method, target, body, check) in generated {
+        let answer = world.run("provider", method, target, &[], body);
+        let body = answer.body.expect(target);
+        assert_eq!(check(body.as_bytes(), &xml::Limits::default()), Ok(()), "{body}");
+    }
+}
+
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("the folder of cases") {
         let path = entry.expect("an entry").path();

@@ -1,4 +1,4 @@
-//! What a tree costs, in nanoseconds: scanned, indexed and compared here, and parsed by `roxmltree`.
+//! What a tree costs, in nanoseconds: scanned, indexed, compared and patched here, and parsed by `roxmltree`.
 //!
 //! `cargo run --release -p rollcall-xml --example cost`
 
@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::io::{self, Write as _};
 use std::time::Instant;
 
-use xml::{Limits, Scanner, Tree};
+use xml::{Limits, Scanner, Tree, patch};
 
 /// Many short rounds, so that some are not disturbed by what else the machine does.
 const ROUNDS: usize = 300;
@@ -19,10 +19,16 @@ fn main() -> io::Result<()> {
     let limits = Limits::default();
     let tree = Tree::read(bytes, &limits).map_err(io::Error::other)?;
     let other = Tree::read(bytes, &limits).map_err(io::Error::other)?;
+    let changed = document.replacen("Buddy 50<", "Fifty<", 1);
+    let changed = Tree::read(changed.as_bytes(), &limits).map_err(io::Error::other)?;
+    let patching = patch::Limits::default();
+    let patch = patch::diff(&tree, &changed, &patching).unwrap_or_default();
     let costs = [
         ("xml::Scanner to the end", cost(|| _ = black_box(scan(bytes, &limits)))),
         ("xml::Tree::read", cost(|| drop(black_box(Tree::read(black_box(bytes), &limits))))),
         ("xml::equivalent", cost(|| _ = black_box(xml::equivalent(tree.document(), other.document())))),
+        ("patch::diff of one text", cost(|| _ = black_box(patch::diff(&tree, &changed, &patching)))),
+        ("patch::apply of it", cost(|| _ = black_box(patch::apply(bytes, &patch, &patching)))),
         (
             "roxmltree::Document::parse",
             cost(|| drop(black_box(roxmltree::Document::parse(black_box(&document))))),

@@ -73,31 +73,20 @@ impl<'t> Children<'t> {
             found.operations.push(self.operation(Action::Remove(Whitespace::Stays), self.selector(at)));
         }
         // The text that is there now, in one: RFC 5261 §4.5.6 joins what was parted.
-        let mut text: String =
-            self.gaps[old.from..=old.to].iter().map(|gap| &self.text[gap.range()]).collect();
-        let added = match (wanted.strip_prefix(&*text), wanted.strip_suffix(&*text)) {
-            (Some(added), _) => (added, true),
-            (None, Some(added)) => (added, false),
-            (None, None) => {
-                let first = new_side.gaps[new.from].range();
-                let first = &new_side.text[first];
-                self.set_text(old, &text, first, found);
-                first.clone_into(&mut text);
-                (&wanted[first.len()..], true)
-            }
+        let text: String = self.gaps[old.from..=old.to].iter().map(|gap| &self.text[gap.range()]).collect();
+        let (content, place) = if let Some(added) = wanted.strip_prefix(&*text) {
+            (added, self.behind_text(old, !text.is_empty()))
+        } else if let Some(added) = wanted.strip_suffix(&*text) {
+            (added, self.behind_previous(old.from))
+        } else {
+            let first = &new_side.text[new_side.gaps[new.from].range()];
+            self.set_text(old, &text, first, found);
+            (&wanted[first.len()..], self.behind_text(old, !first.is_empty()))
         };
-        let (content, behind_text) = added;
         if content.is_empty() {
             return;
         }
-        let is_last = old.to == self.solid.len();
-        let (position, selector) = if behind_text && is_last {
-            (Position::Append, self.path.to_owned())
-        } else if behind_text && !text.is_empty() {
-            (Position::After, self.text_selector(old.from))
-        } else {
-            self.behind_previous(old.from)
-        };
+        let (position, selector) = place;
         let mut operation = self.operation(Action::Add(position), selector);
         content.clone_into(&mut operation.content);
         operation.scope = needed(new_side.solid[new.from..new.to].iter().copied());
@@ -142,6 +131,17 @@ impl<'t> Children<'t> {
         };
         to.clone_into(&mut operation.content);
         found.operations.push(operation);
+    }
+
+    /// How to add something behind the text of a stretch whose children are gone, if there is text.
+    fn behind_text(&self, stretch: Stretch, is_text: bool) -> (Position, String) {
+        if stretch.to == self.solid.len() {
+            (Position::Append, self.path.to_owned())
+        } else if is_text {
+            (Position::After, self.text_selector(stretch.from))
+        } else {
+            self.behind_previous(stretch.from)
+        }
     }
 
     /// How to add something before the text that stands before child number `at`.

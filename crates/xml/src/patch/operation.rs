@@ -102,9 +102,9 @@ impl Operation {
         let means =
             |prefix: &str| self.scope.iter().find(|(bound, _)| bound == prefix).map(|(_, bound)| bound);
         let is_ours = |prefix: &str| means(prefix).is_none_or(|bound| bound == namespace);
-        let own = (0..)
+        let mut numbered = (0..)
             .map(|number: usize| if number == 0 { prefix.to_owned() } else { format!("{prefix}{number}") });
-        let own = own.into_iter().find(|own| is_ours(own)).expect("not all numbers are taken");
+        let own = numbered.find(|own| is_ours(own)).expect("not all numbers are taken");
         let local = match self.action {
             Action::Add(_) | Action::AddAttribute(_) | Action::AddNamespace(_) => "add",
             Action::Replace => "replace",

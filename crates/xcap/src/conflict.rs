@@ -102,6 +102,11 @@ impl Conflict {
         Self::NoParent { ancestor, phrase: None }
     }
 
+    /// What is put would not be got, for that reason.
+    pub(crate) fn cannot_insert(why: &'static str) -> Self {
+        Self::CannotInsert(Some(why.into()))
+    }
+
     /// The words for a person, if there are any.
     pub fn phrase(&self) -> Option<&str> {
         match self {

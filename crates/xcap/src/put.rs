@@ -33,24 +33,18 @@ fn put_element(
     let fragment = read(body, parent, limits)?;
     let new = fragment.root();
     if !target.is_named(new) || !target.is_passed(new) {
-        return Err(
-            Conflict::CannotInsert(Some("the element is not the one that the URI describes".into())).into()
-        );
+        return Err(Conflict::cannot_insert("the element is not the one that the URI describes").into());
     }
     let source = new.node().source().as_bytes();
     match target.select(parent.elements()) {
         Selection::One(old) => {
             Ok(Edit { document: tree.splice(old.node().span(), &[source]), created: false })
         }
-        Selection::Several => {
-            Err(Conflict::CannotInsert(Some("the URI describes more than one element".into())).into())
-        }
+        Selection::Several => Err(Conflict::cannot_insert("the URI describes more than one element").into()),
         Selection::Nothing => {
-            let parent = parent.element().ok_or(Conflict::CannotInsert(Some(
-                "a document has one root element, and this URI describes another".into(),
-            )))?;
-            let place = place(parent, target, new)?;
-            let at = match place {
+            let second = "a document has one root element, and this URI describes another";
+            let parent = parent.element().ok_or(Conflict::cannot_insert(second))?;
+            let at = match place(parent, target, new)? {
                 Place::Before(sibling) => sibling.node().span().start,
                 Place::After(sibling) => sibling.node().span().end,
                 Place::Last => return Ok(Edit { document: parent.append(source), created: true }),
@@ -68,9 +62,8 @@ fn read<'t>(body: &'t [u8], parent: Node<'t>, limits: &Limits) -> Result<Tree<'t
         _ => Conflict::NotXmlFragment(Some(error.to_string().into())).into(),
     })?;
     if fragment.document().children().count() != 1 {
-        return Err(
-            Conflict::NotXmlFragment(Some("expected one element and nothing beside it".into())).into()
-        );
+        let phrase = "expected one element and nothing beside it";
+        return Err(Conflict::NotXmlFragment(Some(phrase.into())).into());
     }
     Ok(fragment)
 }
@@ -86,7 +79,7 @@ enum Place<'t> {
 
 /// The three ways of RFC 4825 §8.2.3. Nothing matches the target now.
 fn place<'t>(parent: Element<'t>, target: &Step, new: Element<'_>) -> Result<Place<'t>, Conflict> {
-    let cannot = || Conflict::CannotInsert(Some("there are too few elements before that position".into()));
+    let cannot = || Conflict::cannot_insert("there are too few elements before that position");
     let Some(position) = target.position else {
         // Unconstrained: behind the last of its name, and with as much as possible behind it; the first one last of all.
         let last = parent.elements().filter(|sibling| sibling.name() == new.name()).last();

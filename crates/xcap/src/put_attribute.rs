@@ -21,15 +21,17 @@ pub(crate) fn put_attribute(
         Value::quoted(text).map_err(|error| Conflict::NotXmlAttValue(Some(error.to_string().into())))?;
     let tests = selector.steps.last().and_then(|step| step.attribute.as_ref());
     if tests.is_some_and(|test| test.name == *name && value != *test.value) {
-        let phrase = "the URI describes an element whose attribute has another value";
-        return Err(Conflict::CannotInsert(Some(phrase.into())).into());
+        return Err(Conflict::cannot_insert("the URI describes an attribute of another value").into());
     }
     if let Some(old) = element.attributes().iter().find(|attribute| name.is(attribute.name)) {
         let quoted = Span { start: old.value_span.start - 1, end: old.value_span.end + 1 };
         return Ok(Edit { document: tree.splice(quoted, &[body]), created: false });
     }
     if name.namespace.is_empty() && &*name.local == "xmlns" {
-        return Err(Conflict::CannotInsert(Some("a namespace declaration is no attribute".into())).into());
+        return Err(Conflict::cannot_insert("a namespace declaration is no attribute").into());
+    }
+    if !name.namespace.chars().all(xml::is_xml_char) {
+        return Err(Conflict::cannot_insert("no document can declare that namespace").into());
     }
     let at = element.attributes_end();
     let (declaration, written) = written(element, name);

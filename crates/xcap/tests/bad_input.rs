@@ -252,6 +252,11 @@ fn new_prefixed_attributes_find_a_prefix() {
     assert_eq!(of("<a xmlns='urn:d' xmlns:p='urn:p'/>"), "<a xmlns='urn:d' xmlns:p='urn:p' p:b='1'/>");
     assert_eq!(of("<a xmlns='urn:d' xmlns:q='urn:p'/>"), "<a xmlns='urn:d' xmlns:q='urn:p' q:b='1'/>");
     assert_eq!(of("<a xmlns='urn:d'></a>"), "<a xmlns='urn:d' xmlns:p=\"urn:p\" p:b='1'></a>");
+    let tree = Tree::read(b"<a/>", &xml::Limits::default()).expect("a document");
+    let impossible =
+        NodeSelector::parse("a/@q:b", Some("xmlns(q=%01)"), "", &Limits::default()).expect("a selector");
+    let refused = put(&tree, &impossible, b"'1'", &xml::Limits::default());
+    assert!(matches!(refused, Err(Refusal::Conflict(Conflict::CannotInsert(_)))), "{refused:?}");
     let taken = "<a xmlns='urn:d' xmlns:p='urn:x'/>";
     assert_eq!(of(taken), "<a xmlns='urn:d' xmlns:p='urn:x' xmlns:n0=\"urn:p\" n0:b='1'/>");
 }

@@ -27,6 +27,7 @@ pub mod patch;
 mod prolog;
 mod scanner;
 pub mod schema;
+mod sink;
 mod span;
 mod splice;
 mod stack;

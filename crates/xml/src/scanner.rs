@@ -5,57 +5,15 @@ use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::namespaces::{Binding, Declaration, Namespaces};
 use crate::prolog;
+use crate::sink::{Sink, TagContent};
 use crate::span::{Span, offset};
 use crate::stack::Stack;
-use crate::tag::{self, Attribute, Attributes, Written, skip_space};
+use crate::tag::{self, Attribute, Attributes, skip_space};
 use crate::token::{End, Instruction, Start, Text, Token};
 use crate::value::{Place, Value, reference};
 
 /// Whether there was one more token.
 type Stepped = Result<bool, Error>;
-
-/// Takes one token after the other, so that none is put together that is taken apart at once.
-pub(crate) trait Sink<'a> {
-    /// A start tag, with what its name is bound to, and what it holds.
-    fn start(
-        &mut self,
-        name: Written,
-        binding: &Binding<'a>,
-        span: Span,
-        empty: bool,
-        tag: &TagContent<'_, 'a>,
-    );
-    /// The end of the element that is open.
-    fn end(&mut self, end: End);
-    /// A run of text.
-    fn text(&mut self, text: Text<'a>);
-    /// A CDATA section.
-    fn cdata(&mut self, text: Text<'a>);
-    /// A comment.
-    fn comment(&mut self, span: Span);
-    /// A processing instruction.
-    fn instruction(&mut self, instruction: Instruction<'a>);
-}
-
-/// The attributes and declarations of a start tag.
-pub(crate) struct TagContent<'s, 'a> {
-    pub(crate) text: &'a str,
-    attributes: &'s Attributes,
-    namespaces: &'s Namespaces<'a>,
-    first_declaration: usize,
-}
-
-impl<'s, 'a> TagContent<'s, 'a> {
-    pub(crate) fn attributes(&self) -> impl ExactSizeIterator<Item = Attribute<'a>> + use<'s, 'a> {
-        let (text, namespaces) = (self.text, self.namespaces);
-        self.attributes.as_slice().iter().map(move |written| written.attribute(text, namespaces))
-    }
-
-    pub(crate) fn declarations(&self) -> impl ExactSizeIterator<Item = Declaration<'a>> + use<'s, 'a> {
-        let declared = self.namespaces.bindings().get(self.first_declaration..).unwrap_or_default();
-        declared.iter().map(|binding| binding.declaration())
-    }
-}
 
 /// An element whose end has not come.
 #[derive(Clone, Copy, Debug, Default)]
@@ -447,42 +405,5 @@ impl<'a> Scanner<'a> {
 
     fn expected(&self, what: &'static str) -> Error {
         Error::new(self.at, ErrorKind::Expected(what))
-    }
-}
-
-/// Keeps the last one, as a [`Token`].
-impl<'a> Sink<'a> for Option<Token<'a>> {
-    #[inline]
-    fn start(
-        &mut self,
-        name: Written,
-        binding: &Binding<'a>,
-        span: Span,
-        empty: bool,
-        tag: &TagContent<'_, 'a>,
-    ) {
-        *self = Some(Token::Start(Start { name: name.bound(tag.text, binding), span, empty }));
-    }
-
-    #[inline]
-    fn end(&mut self, end: End) {
-        *self = Some(Token::End(end));
-    }
-
-    #[inline]
-    fn text(&mut self, text: Text<'a>) {
-        *self = Some(Token::Text(text));
-    }
-
-    fn cdata(&mut self, text: Text<'a>) {
-        *self = Some(Token::CData(text));
-    }
-
-    fn comment(&mut self, span: Span) {
-        *self = Some(Token::Comment(span));
-    }
-
-    fn instruction(&mut self, instruction: Instruction<'a>) {
-        *self = Some(Token::Instruction(instruction));
     }
 }

@@ -1,6 +1,7 @@
 //! `pidf-manipulation`: presence that stays, RFC 4827.
 
 use xcap::Tree;
+use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
 use crate::usage::{Draft, Place, Usage};
@@ -26,6 +27,10 @@ impl Usage for PidfManipulation {
         documents::pidf::PIDF
     }
 
+    fn grammar(&self) -> Option<&'static Grammar> {
+        Some(&documents::pidf::GRAMMAR)
+    }
+
     fn place(&self, tree: &Tree, name: &str) -> Place {
         match (tree, name) {
             (Tree::User(_), DOCUMENT) => Place::Stored,
@@ -34,7 +39,8 @@ impl Usage for PidfManipulation {
         }
     }
 
-    /// Another user's presence is not this user's to set: 403, as OMA has it.
+    /// Another user's presence is not this user's to set: 403, as OMA has it. And what a presence server could not read is
+    /// not kept for it.
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
         documents::pidf::Presence::parse(draft.tree.bytes(), draft.limits)
             .map_err(|error| Refusal::schema(error.to_string()))?;

@@ -35,6 +35,7 @@ mod put_attribute;
 mod reference;
 mod report;
 mod selector;
+mod want;
 
 pub use conditions::{Conditions, Tag, Tags, Verdict};
 pub use conflict::{Alternative, Conflict, Description, Exists, NAMESPACE, OMA_NAMESPACE, Phrase};
@@ -48,3 +49,4 @@ pub use name::ExpandedName;
 pub use put::put;
 pub use reference::{Branch, Reference};
 pub use selector::{AttributeTest, NodeSelector, Step, Terminal};
+pub use want::{Followed, Found, Unavailable, Want};

@@ -82,6 +82,9 @@ impl World {
         if let Entry::Deliver { message, .. } = enter(bytes, self.flow, &self.settings, 1, &mut self.out) {
             self.shard.receive(self.now, self.flow, &message, &mut self.out);
         }
+        for enquiry in self.out.take_enquiries() {
+            self.shard.documents(self.now, &enquiry, Ok(Vec::new()), &mut self.out);
+        }
     }
 
     /// All messages of the batch, whole; the batch is empty then.

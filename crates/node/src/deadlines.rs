@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sip_stack::Timestamp;
 
-use crate::owners::Watching;
+use crate::owners::{Owner, Watching};
 
 /// Wake-ups of a shard, in bundles of the same instant. Owners ask at whole quarters of a second, so there are few
 /// bundles however many wake-ups: asking and waking cost the same for ten and for ten million.
@@ -25,6 +25,8 @@ pub(crate) enum Wake {
         /// The publication's row.
         row: u64,
     },
+    /// An owner that does not know its documents asks again.
+    Documents(Owner),
 }
 
 impl Deadlines {

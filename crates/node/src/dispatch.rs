@@ -42,7 +42,7 @@ fn allow_events() -> String {
 
 /// Why the node itself does not take a request, before any role sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Refused {
+pub(crate) enum Refused {
     /// The method is none of ours.
     Method,
     /// A CANCEL for nothing, or an in-dialog request without a dialog.
@@ -65,6 +65,8 @@ enum Refused {
     Full,
     /// Rows do not reach the disk.
     Storage,
+    /// The documents that decide cannot be read.
+    Documents,
     /// What holds for every SUBSCRIBE.
     Subscription(subscriptions::Refusal),
     /// The Presence Server's own reasons.
@@ -94,9 +96,9 @@ impl Refused {
             Self::Extension(_) => 420,  // RFC 3261 §8.2.2.3
             Self::Event => 489,         // RFC 3903 §6 step 2, RFC 6665 §4.2.1.1
             Self::Field(_) => 400,
-            Self::Body => 415,          // RFC 3261 §8.2.3
-            Self::NotAcceptable => 406, // RFC 3261 §21.4.7
-            Self::Full => 503,
+            Self::Body => 415,                   // RFC 3261 §8.2.3
+            Self::NotAcceptable => 406,          // RFC 3261 §21.4.7
+            Self::Full | Self::Documents => 503, // RFC 3261 §21.5.4
             Self::Storage => 500,
             Self::Subscription(refusal) => refusal.status(),
             Self::Presence(refusal) => refusal.status(),
@@ -126,7 +128,7 @@ impl Refused {
             Self::Body => {
                 response.field(Name::Accept, ""); // none at all, RFC 3261 §20.1
             }
-            Self::Full | Self::Storage => {
+            Self::Full | Self::Storage | Self::Documents => {
                 response.number(Name::RetryAfter, subscriptions::RETRY_AFTER.as_secs());
             }
             Self::Subscription(refusal) => refusal.print(response),
@@ -140,8 +142,7 @@ impl Shard {
     /// Answers a request that was not seen before.
     pub(crate) fn dispatch(&mut self, now: Timestamp, asked: Asked<'_>, out: &mut Effects) {
         let served = match asked.method {
-            Method::Publish => self.authenticated(now, &asked, out, Self::publish),
-            Method::Subscribe => self.authenticated(now, &asked, out, Self::subscribe),
+            Method::Publish | Method::Subscribe => self.authenticated(now, &asked, out),
             Method::Options => self.options(now, &asked, out),
             Method::Cancel => self.cancel(now, &asked, out),
             Method::Bye | Method::Notify | Method::Update | Method::Prack => Err(Refused::NoTransaction),
@@ -158,13 +159,13 @@ impl Shard {
         }
     }
 
-    fn refuse(&mut self, now: Timestamp, asked: &Asked<'_>, refused: &Refused, out: &mut Effects) {
+    pub(crate) fn refuse(&mut self, now: Timestamp, asked: &Asked<'_>, refused: &Refused, out: &mut Effects) {
         match asked.method {
             Method::Publish => self.metrics.publish_refused += 1,
             Method::Subscribe => self.metrics.subscribe_refused += 1,
             _ => {}
         }
-        if matches!(refused, Refused::Full | Refused::Storage) {
+        if matches!(refused, Refused::Full | Refused::Storage | Refused::Documents) {
             self.metrics.overload_refused += 1;
         }
         self.answer(now, asked, out, |bytes| {
@@ -177,17 +178,25 @@ impl Shard {
         });
     }
 
-    /// Checks that hold for every request that a role answers, then who asks; then `serve`.
-    fn authenticated(
-        &mut self,
-        now: Timestamp,
-        asked: &Asked<'_>,
-        out: &mut Effects,
-        serve: impl FnOnce(&mut Self, Timestamp, &Asked<'_>, &Caller, &mut Effects) -> Result<(), Refused>,
-    ) -> Result<(), Refused> {
+    /// Answers a request of a role, once it is known who asks.
+    pub(crate) fn serve(&mut self, now: Timestamp, asked: &Asked<'_>, caller: &Caller, out: &mut Effects) {
+        let served = match asked.method {
+            Method::Publish => self.publish(now, asked, caller, out),
+            _ => self.subscribe(now, asked, caller, out),
+        };
+        if let Err(refused) = served {
+            self.refuse(now, asked, &refused, out);
+        }
+    }
+
+    /// Checks that hold for every request that a role answers, then who asks; then the role has it.
+    fn authenticated(&mut self, now: Timestamp, asked: &Asked<'_>, out: &mut Effects) -> Result<(), Refused> {
         check_extensions(asked.request)?;
         match self.authenticator.authenticate(now, &asked.flow, asked.request) {
-            Ok(caller) => serve(self, now, asked, &caller, out),
+            Ok(caller) => {
+                self.serve(now, asked, &caller, out);
+                Ok(())
+            }
             Err(challenge) => {
                 self.metrics.challenges += 1;
                 let tag = asked.key.stateless_tag();

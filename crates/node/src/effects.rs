@@ -5,18 +5,31 @@ use std::sync::Arc;
 
 use sip_stack::Flow;
 use sip_stack::subscriptions::Content;
+use xcap::Want;
 
+use crate::owners::Owner;
 use crate::record::RowChange;
 
 /// The effects of one or more calls, in order. Reused by the pump, so that a message costs no allocation.
 ///
-/// All rows of a batch are handed to the store before any message of it is sent. Whether the messages also wait
+/// All rows of a batch are handed to the store before any message of it is sent. Questions to the document store may be
+/// asked at any time; they wait for nothing. Whether the messages also wait
 /// until the rows are on disk is the shell's setting.
 #[derive(Debug, Default)]
 pub struct Effects {
     bytes: Vec<u8>,
     sends: Vec<Send>,
     rows: Vec<RowChange>,
+    enquiries: Vec<Enquiry>,
+}
+
+/// A question to the document store; its answer goes to [`crate::Shard::documents`] of the same shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enquiry {
+    /// What is asked.
+    pub want: Want,
+    /// Who asks.
+    pub(crate) owner: Owner,
 }
 
 #[derive(Debug)]
@@ -50,6 +63,16 @@ impl Effects {
         self.rows.push(change);
     }
 
+    /// Asks for documents.
+    pub(crate) fn want(&mut self, owner: Owner, want: Want) {
+        self.enquiries.push(Enquiry { want, owner });
+    }
+
+    /// Takes the questions to the document store, in order.
+    pub fn take_enquiries(&mut self) -> Vec<Enquiry> {
+        core::mem::take(&mut self.enquiries)
+    }
+
     /// The messages, in order.
     pub fn outgoing(&self) -> impl ExactSizeIterator<Item = Outgoing<'_>> {
         self.sends.iter().map(|send| Outgoing {
@@ -71,7 +94,7 @@ impl Effects {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.sends.is_empty() && self.rows.is_empty()
+        self.sends.is_empty() && self.rows.is_empty() && self.enquiries.is_empty()
     }
 
     /// Forgets everything, keeps the memory.
@@ -79,5 +102,6 @@ impl Effects {
         self.bytes.clear();
         self.sends.clear();
         self.rows.clear();
+        self.enquiries.clear();
     }
 }

@@ -8,13 +8,14 @@ pub mod door;
 pub mod effects;
 pub mod metrics;
 mod owners;
+mod parking;
 pub mod record;
 pub mod settings;
 pub mod shard;
 mod telling;
 
 pub use door::{Entry, ShardId, enter, overloaded};
-pub use effects::{Effects, Outgoing};
+pub use effects::{Effects, Enquiry, Outgoing};
 pub use metrics::{Histogram, MetricKind, Metrics};
 pub use record::{Epoch, Kind, Partition, Row, RowChange, RowKey};
 pub use settings::{Limits, Listener, Oversize, Settings};

@@ -143,6 +143,10 @@ metrics! {
     notify_waiting: Gauge,
     /// Requests refused with 503 or 500 because a limit was reached or the store fails.
     overload_refused: Counter,
+    /// Requests that had to wait for documents.
+    requests_parked: Counter,
+    /// Requests that wait for documents now.
+    requests_waiting: Gauge,
     /// Deadlines handled more than a second late, ever.
     timers_overdue: Counter,
 }

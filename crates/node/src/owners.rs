@@ -8,11 +8,12 @@ use sip::{Aor, Message};
 use sip_stack::notifier::{Outcome, Subscription};
 use sip_stack::subscriptions::{Notify, Refusal, StoredSubscription, SubscriptionId};
 use sip_stack::{Numbers, Timestamp};
+use xcap::{Change, Found, Tree, Unavailable, Want};
 
 use crate::settings::Settings;
 
 /// Which machine a subscription belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
     /// A watcher of a presentity.
     Presence,
@@ -28,13 +29,27 @@ impl Role {
     }
 }
 
+/// An owner of the shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Owner {
+    /// Which machine it is.
+    pub(crate) role: Role,
+    /// Its place among those of its kind.
+    pub(crate) place: u32,
+}
+
+impl Owner {
+    /// The presentity at a place.
+    pub(crate) const fn presentity(place: u32) -> Self {
+        Self { role: Role::Presence, place }
+    }
+}
+
 /// A subscription of the shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Watching {
-    /// The machine that has it.
-    pub(crate) role: Role,
-    /// Place of its owner among those of its kind.
-    pub(crate) place: u32,
+    /// Whose.
+    pub(crate) owner: Owner,
     /// The subscription.
     pub(crate) id: SubscriptionId,
 }
@@ -64,9 +79,9 @@ impl<O> Slab<O> {
         0..u32::try_from(self.slots.len()).expect("places are counted in 32 bits")
     }
 
-    /// Whether there is one of this name.
-    pub(crate) fn contains(&self, name: &Aor) -> bool {
-        self.by_name.contains_key(name)
+    /// The place of the one with this name, if there is one.
+    pub(crate) fn find(&self, name: &Aor) -> Option<u32> {
+        self.by_name.get(name).copied()
     }
 
     pub(crate) fn get(&self, place: u32) -> Option<&O> {
@@ -120,8 +135,8 @@ impl Owners {
 
     /// A subscription, while it lives.
     pub(crate) fn subscription(&self, watching: Watching) -> Option<&Subscription> {
-        match watching.role {
-            Role::Presence => self.presentities.get(watching.place)?.subscription(watching.id),
+        match watching.owner.role {
+            Role::Presence => self.presentities.get(watching.owner.place)?.subscription(watching.id),
         }
     }
 
@@ -133,9 +148,10 @@ impl Owners {
         request: &Message<'_>,
         cseq: u32,
     ) -> Result<(), Refusal> {
-        match watching.role {
+        match watching.owner.role {
             Role::Presence => {
-                let presentity = self.presentities.get_mut(watching.place).ok_or(Refusal::NoSubscription)?;
+                let presentity =
+                    self.presentities.get_mut(watching.owner.place).ok_or(Refusal::NoSubscription)?;
                 presentity.hear(watching.id, caller, request, cseq)
             }
         }
@@ -148,7 +164,7 @@ impl Owners {
         settings: &Settings,
         watching: Watching,
     ) -> Option<Notify<'_>> {
-        let Watching { role, place, id } = watching;
+        let Watching { owner: Owner { role, place }, id } = watching;
         match role {
             Role::Presence => {
                 let presentity = self.presentities.get_mut(place)?;
@@ -159,8 +175,8 @@ impl Owners {
 
     /// The NOTIFY without an answer, to be sent again.
     pub(crate) fn repeat(&self, watching: Watching) -> Option<Notify<'_>> {
-        match watching.role {
-            Role::Presence => self.presentities.get(watching.place)?.repeat(watching.id),
+        match watching.owner.role {
+            Role::Presence => self.presentities.get(watching.owner.place)?.repeat(watching.id),
         }
     }
 
@@ -172,7 +188,7 @@ impl Owners {
         watching: Watching,
         outcome: Outcome,
     ) {
-        let Watching { role, place, id } = watching;
+        let Watching { owner: Owner { role, place }, id } = watching;
         match role {
             Role::Presence => {
                 if let Some(presentity) = self.presentities.get_mut(place) {
@@ -184,7 +200,7 @@ impl Owners {
 
     /// A wake-up that was asked for a subscription has come.
     pub(crate) fn due(&mut self, now: Timestamp, at: Timestamp, watching: Watching) {
-        let Watching { role, place, id } = watching;
+        let Watching { owner: Owner { role, place }, id } = watching;
         match role {
             Role::Presence => {
                 if let Some(presentity) = self.presentities.get_mut(place) {
@@ -206,7 +222,64 @@ impl Owners {
                 let restored =
                     presentity.restore_subscription(&mut self.numbers, row, stored, &mut self.presence);
                 let (id, subscription) = restored?;
-                Some((subscription.dialog().local_tag().number, Watching { role, place, id }))
+                Some((
+                    subscription.dialog().local_tag().number,
+                    Watching { owner: Owner { role, place }, id },
+                ))
+            }
+        }
+    }
+
+    /// Lets an owner ask for the documents that it decides by, unless it knows them or has asked.
+    pub(crate) fn prepare(&mut self, owner: Owner) {
+        match owner.role {
+            Role::Presence => {
+                if let Some(presentity) = self.presentities.get_mut(owner.place) {
+                    presentity.prepare(&mut self.presence);
+                }
+            }
+        }
+    }
+
+    /// Whether an owner knows the documents that it decides by.
+    pub(crate) fn is_ready(&self, owner: Owner) -> bool {
+        match owner.role {
+            Role::Presence => self.presentities.get(owner.place).is_some_and(Presentity::is_ready),
+        }
+    }
+
+    /// The documents that an owner asked for, or that they are not to be had now.
+    pub(crate) fn found(
+        &mut self,
+        now: Timestamp,
+        settings: &Settings,
+        owner: Owner,
+        want: &Want,
+        found: Result<Found, Unavailable>,
+    ) {
+        match owner.role {
+            Role::Presence => {
+                if let Some(presentity) = self.presentities.get_mut(owner.place) {
+                    presentity.found(now, &settings.presence(), want, found, &mut self.presence);
+                }
+            }
+        }
+    }
+
+    /// Those whom a change of a document may concern.
+    pub(crate) fn concerned(&self, change: &Change) -> Vec<Owner> {
+        let Tree::User(xui) = &change.document.tree else { return Vec::new() };
+        let presentity = Aor::parse(xui).ok().and_then(|aor| self.presentities.find(&aor));
+        presentity.map(Owner::presentity).into_iter().collect()
+    }
+
+    /// A document has changed.
+    pub(crate) fn changed(&mut self, settings: &Settings, owner: Owner, change: &Change) {
+        match owner.role {
+            Role::Presence => {
+                if let Some(presentity) = self.presentities.get_mut(owner.place) {
+                    presentity.changed(&settings.presence(), change, &mut self.presence);
+                }
             }
         }
     }

@@ -47,6 +47,8 @@ pub struct Limits {
     pub presentities: usize,
     /// Subscriptions of a shard (503 with Retry-After).
     pub dialogs: usize,
+    /// Octets of requests of a shard that wait for documents (503 with Retry-After).
+    pub parked: usize,
 }
 
 impl Default for Limits {
@@ -62,6 +64,7 @@ impl Default for Limits {
             unanswered: 1,
             presentities: 4_000_000,
             dialogs: 4_000_000,
+            parked: 4 * 1024 * 1024,
         }
     }
 }

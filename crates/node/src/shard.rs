@@ -1,5 +1,6 @@
 //! A shard: the single owner of its presentities and all that happens around them.
 
+mod documents;
 mod draining;
 mod notifying;
 
@@ -20,7 +21,8 @@ use crate::destinations::{Destinations, Ready};
 use crate::door::{ShardId, way_back};
 use crate::effects::Effects;
 use crate::metrics::Metrics;
-use crate::owners::{Owners, Role, Watching};
+use crate::owners::{Owner, Owners, Watching};
+use crate::parking::Parking;
 use crate::record::{Epoch, Kind, Row};
 use crate::settings::Settings;
 use crate::telling::Streamless;
@@ -52,6 +54,7 @@ pub struct Shard {
     pub(crate) storage: Storage,
     pub(crate) authenticator: Authenticator,
     pub(crate) owners: Owners,
+    pub(crate) parking: Parking,
     pub(crate) random: Random,
     pub(crate) answers: ServerTransactions,
     pub(crate) dialogs: HashMap<u64, Watching, IdentityHash>,
@@ -110,6 +113,7 @@ impl Shard {
             versions: 0,
             life: random.draw() as u32,
             stopped_at: Timestamp::ZERO,
+            parking: Parking::default(),
             random,
             seed,
             settings,
@@ -197,6 +201,7 @@ impl Shard {
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.metrics.clone();
         metrics.presentities = self.owners.presentities.len() as u64;
+        metrics.requests_waiting = self.parking.len() as u64;
         metrics.notify_in_flight = self.tells.len() as u64;
         metrics.notify_waiting = self.destinations.waiting() + self.ready.len() as u64;
         metrics
@@ -225,12 +230,12 @@ impl Shard {
         }
     }
 
-    /// Takes up work after all rows are back.
+    /// Takes up work after all rows are back. Subscriptions go on when the documents are there that decide about them.
     pub fn start(&mut self, now: Timestamp, out: &mut Effects) {
         let stopped_at = self.stopped_at;
         for place in self.owners.presentities.places() {
-            self.with_presentity(place, out, |presentity, terms, _, outbox| {
-                presentity.resume(terms, stopped_at, outbox)
+            self.with_presentity(place, out, |presentity, _, _, outbox| {
+                presentity.resume(stopped_at, outbox)
             });
         }
         // All that ran out meanwhile, at once and not in turns: or the first NOTIFYs would still tell of it.
@@ -246,12 +251,16 @@ impl Shard {
         match wake {
             Wake::Subscription(watching) => {
                 self.owners.due(now, at, watching);
-                self.drain(watching.role, watching.place, out);
+                self.drain(watching.owner, out);
             }
             Wake::Publication { presentity, row } => {
                 self.with_presentity(presentity, out, |presentity, _, _, outbox| {
                     presentity.due(now, at, row, outbox)
                 });
+            }
+            Wake::Documents(owner) => {
+                self.owners.prepare(owner);
+                self.drain(owner, out);
             }
         }
     }
@@ -264,7 +273,7 @@ impl Shard {
     /// Whether there is room for one more presentity, unless it is there.
     pub(crate) fn has_room(&self, aor: &Aor) -> bool {
         let presentities = &self.owners.presentities;
-        presentities.len() < self.settings.limits.presentities || presentities.contains(aor)
+        presentities.len() < self.settings.limits.presentities || presentities.find(aor).is_some()
     }
 
     /// Whether there is room for one more dialog.
@@ -285,7 +294,7 @@ impl Shard {
         let answer = handle(presentity, &self.settings.presence(), numbers, outbox);
         self.metrics.publications =
             (self.metrics.publications + presentity.publications() as u64) - publications as u64;
-        self.drain(Role::Presence, place, out);
+        self.drain(Owner::presentity(place), out);
         Some(answer)
     }
 
@@ -314,6 +323,10 @@ impl Shard {
             self.metrics.retransmissions_received += 1;
             self.metrics.messages_sent += 1;
             return;
+        }
+        if self.parking.holds(key) {
+            self.metrics.retransmissions_received += 1;
+            return; // it is answered when its documents are there
         }
         self.dispatch(now, Asked { flow, back, key, method, request }, out);
     }

@@ -2,6 +2,7 @@
 
 use sip_stack::Timestamp;
 use sip_stack::subscriptions::{self, Stored};
+use xcap::Want;
 
 /// The effects of one or more events, in order. A caller's buffer: an event costs no allocation for it.
 #[derive(Debug, Default)]
@@ -12,6 +13,8 @@ pub struct Outbox {
     pub deadlines: Vec<(Timestamp, u64)>,
     /// What the subscriptions to presence ask for.
     pub watchers: subscriptions::Outbox,
+    /// Documents that the presentity must know; the answer goes to [`crate::Presentity::found`].
+    pub wants: Vec<Want>,
     /// Numbers for the operator.
     pub counts: Counts,
 }

@@ -3,6 +3,7 @@
 mod notifying;
 mod publishing;
 mod rows;
+mod rulebook;
 mod subscribing;
 mod waking;
 
@@ -16,6 +17,7 @@ use sip_stack::notifier::Subscription;
 use sip_stack::subscriptions::{self, SubscriptionId, Subscriptions};
 
 pub use publishing::{Publish, Published};
+use rulebook::Rulebook;
 pub use subscribing::Subscribe;
 
 use crate::composition::compose;
@@ -77,6 +79,18 @@ pub struct Presentity {
     watchers: Subscriptions<Watcher>,
     composed: Composed,
     changed_at: Timestamp,
+    rulebook: Rulebook,
+    /// After a restart, until the rules are known: what was there before.
+    resuming: Option<Box<Resuming>>,
+}
+
+/// What was true when the process before ended.
+#[derive(Debug)]
+struct Resuming {
+    composed: Composed,
+    changed_at: Timestamp,
+    /// The newest change in any row.
+    stopped_at: Timestamp,
 }
 
 impl Presentity {
@@ -90,6 +104,8 @@ impl Presentity {
             watchers: Subscriptions::default(),
             composed,
             changed_at: Timestamp::ZERO,
+            rulebook: Rulebook::default(),
+            resuming: None,
         }
     }
 

@@ -82,7 +82,15 @@ struct World {
 }
 
 impl World {
+    /// A presentity without documents.
     fn new() -> Self {
+        let mut world = Self::unprepared();
+        world.presentity.prepare(&mut world.out);
+        world.found(at(0));
+        world
+    }
+
+    fn unprepared() -> Self {
         Self {
             presentity: Presentity::new(aor("sip:alice@example.com")),
             numbers: Numbers::new(1, 0),
@@ -200,8 +208,21 @@ impl World {
         }
     }
 
+    /// Answers all wants: there are no documents.
+    fn found(&mut self, now: Timestamp) {
+        for want in std::mem::take(&mut self.out.wants) {
+            self.presentity.found(now, &terms(self.pace), &want, Ok(Vec::new()), &mut self.out);
+        }
+        self.settle();
+    }
+
+    fn resume(&mut self, stopped_at: Timestamp) {
+        self.presentity.resume(stopped_at, &mut self.out);
+        self.found(stopped_at);
+    }
+
     fn restarted(&self) -> Self {
-        let mut next = Self::new();
+        let mut next = Self::unprepared();
         next.numbers = Numbers::new(2, 0);
         for ((kind, id), row) in &self.rows {
             match kind {
@@ -495,8 +516,7 @@ fn restore_equals_live() {
     let tag = world.publish(at(1), None, Some(60), Some(document("open"))).unwrap().entity_tag;
     world.turn(at(1));
     let mut next = world.restarted();
-    next.presentity.resume(&terms(Duration::ZERO), at(1), &mut next.out);
-    next.settle();
+    next.resume(at(1));
     let said = next.turn(at(2));
     assert_eq!((said.len(), is_open(&said[0].2)), (1, Some(true)), "nobody knows whether bob heard of it");
     let watcher = said[0].0;
@@ -517,8 +537,7 @@ fn a_settled_presentity_is_quiet_after_a_restart_until_something_has_run_out() {
     world.turn(at(1));
     world.ok(at(1), bob);
     let mut next = world.restarted();
-    next.presentity.resume(&terms(Duration::ZERO), at(500), &mut next.out);
-    next.settle();
+    next.resume(at(500));
     assert!(next.turn(at(501)).is_empty());
     next.pass(at(601));
     assert_eq!(is_open(&next.turn(at(601))[0].2), Some(false));
@@ -535,8 +554,7 @@ fn a_removal_just_before_the_end_is_told_after_the_restart() {
     world.ok(at(1), bob);
     world.publish(at(100), Some(tag), Some(0), None).unwrap();
     let mut next = world.restarted();
-    next.presentity.resume(&terms(Duration::ZERO), at(100), &mut next.out);
-    next.settle();
+    next.resume(at(100));
     assert_eq!(is_open(&next.turn(at(101))[0].2), Some(false));
     next.pass(at(200));
     assert_eq!(next.rows.keys().filter(|(kind, _)| *kind == 1).count(), 0, "the mark is swept away");

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod exposition;
 pub mod http;
 pub mod keeper;
+pub mod library;
 pub mod log;
 pub mod pump;
 pub mod serve;

@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::config::keys::{Engine, PublishAck};
 use crate::config::values::Listen;
 use crate::keeper::Keeper;
+use crate::library;
 use crate::pump::bind::{BindError, datagram_ends, settle};
 use crate::pump::turn::Turn;
 use crate::pump::{Address, Order, Post, StreamDoor};
@@ -127,16 +128,22 @@ impl Server {
         let (admin, admin_listener) = bind_admin(&config, &runtime)?;
 
         let entrance = if config.roles.has_entrance() {
-            let hearer = Box::new(|_: &store::docs::Committed| {});
-            Some(Entrance::start(&config, epoch, seed()?, clock, hearer)?)
+            Some(Entrance::start(&config, epoch, seed()?, clock, library::hearer(post.clone()))?)
         } else {
             None
         };
+        let shelves = entrance.as_ref().and_then(Entrance::documents);
+        let (library, reader) = library::reader(shelves.unwrap_or_else(|| Arc::new(library::Empty)));
 
         let (alarm, alarms) = unbounded_channel();
         let mut threads = Threads::new(alarm);
         let writer_post = post.clone();
         threads.spawn("store", move || writer.run(&writer_post).map_err(|error| error.to_string()))?;
+        let reader_post = post.clone();
+        threads.spawn("documents", move || {
+            reader.run(&reader_post);
+            Ok(())
+        })?;
         for (index, (shard, (poller, mailbox, orders))) in machines.into_iter().zip(desks).enumerate() {
             let turn = Turn {
                 me: ShardId(u16::try_from(index).expect("the configuration bounds shards")),
@@ -149,6 +156,7 @@ impl Server {
                 orders,
                 post: post.clone(),
                 store: slot.clone(),
+                library: library.clone(),
                 durable,
                 clock,
                 status: Arc::clone(&status),

@@ -1,11 +1,15 @@
-//! A whole node as a shell would run it: a door, its shards, and the rows they ask to keep; no thread and no socket.
+//! A whole node as a shell would run it: a door, its shards, the rows they ask to keep, and the documents they ask for; no
+//! thread and no socket.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use node::{Effects, Entry, Epoch, Metrics, Place, Row, RowChange, Settings, Shard, ShardId, Storage};
+use node::{
+    Effects, Enquiry, Entry, Epoch, Metrics, Place, Row, RowChange, Settings, Shard, ShardId, Storage,
+};
 use sip_stack::{Flow, Timestamp};
 
+use crate::library::Library;
 use crate::random::Random;
 
 /// One message that the node puts on a flow.
@@ -23,6 +27,9 @@ pub struct Host {
     shards: Vec<Shard>,
     effects: Effects,
     rows: VecDeque<RowChange>,
+    library: Library,
+    /// Questions to the library that are not answered yet: when they are, by which shard, and what. In order of time.
+    asked: VecDeque<(Timestamp, usize, Enquiry)>,
 }
 
 impl core::fmt::Debug for Host {
@@ -40,6 +47,7 @@ impl Host {
         epoch: Epoch,
         seed: u64,
         rows: impl IntoIterator<Item = Row>,
+        library: Library,
     ) -> (Self, Vec<Said>) {
         let mut random = Random::new(seed);
         let mut owners: Vec<Shard> = (0..shards)
@@ -52,26 +60,38 @@ impl Host {
             let owner = row.key.partition.0 % shards;
             owners[usize::from(owner)].restore(&row);
         }
-        let mut host = Self { settings, shards: owners, effects: Effects::default(), rows: VecDeque::new() };
+        let mut host = Self {
+            settings,
+            shards: owners,
+            effects: Effects::default(),
+            rows: VecDeque::new(),
+            library,
+            asked: VecDeque::new(),
+        };
+        host.library.take_changes(); // of before: the shards read what there is
         let mut said = Vec::new();
         for index in 0..host.shards.len() {
             host.shards[index].start(now, &mut host.effects);
-            host.collect(&mut said);
+            host.collect(now, index, &mut said);
         }
+        host.read(now, &mut said);
         (host, said)
     }
 
     /// What came in on a flow: through the door to the shard that owns it.
     pub fn receive(&mut self, now: Timestamp, flow: Flow, bytes: &[u8]) -> Vec<Said> {
         let count = u16::try_from(self.shards.len()).expect("made from a u16");
+        let mut owner = 0;
         match node::enter(bytes, flow, &self.settings, count, &mut self.effects) {
             Entry::Deliver { shard, message } => {
-                self.shards[usize::from(shard.0)].receive(now, flow, &message, &mut self.effects);
+                owner = usize::from(shard.0);
+                self.shards[owner].receive(now, flow, &message, &mut self.effects);
             }
             Entry::Answered | Entry::Dropped => {}
         }
         let mut said = Vec::new();
-        self.collect(&mut said);
+        self.collect(now, owner, &mut said);
+        self.read(now, &mut said);
         said
     }
 
@@ -81,15 +101,41 @@ impl Host {
         for index in 0..self.shards.len() {
             if self.shards[index].deadline().is_some_and(|deadline| deadline <= now) {
                 self.shards[index].tick(now, &mut self.effects);
-                self.collect(&mut said);
+                self.collect(now, index, &mut said);
             }
         }
+        self.read(now, &mut said);
         said
     }
 
-    /// The earliest deadline of a shard.
+    /// The earliest deadline of a shard, or when the library answers.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.shards.iter().filter_map(Shard::deadline).min()
+        let answered = self.asked.front().map(|(at, ..)| *at);
+        self.shards.iter().filter_map(Shard::deadline).chain(answered).min()
+    }
+
+    /// Changes documents; all shards hear of it.
+    pub fn change(&mut self, now: Timestamp, change: impl FnOnce(&mut Library)) -> Vec<Said> {
+        change(&mut self.library);
+        let mut said = Vec::new();
+        for change in self.library.take_changes() {
+            for index in 0..self.shards.len() {
+                self.shards[index].changed(now, &change, &mut self.effects);
+                self.collect(now, index, &mut said);
+            }
+        }
+        self.read(now, &mut said);
+        said
+    }
+
+    /// Answers the questions whose time has come.
+    fn read(&mut self, now: Timestamp, said: &mut Vec<Said>) {
+        while self.asked.front().is_some_and(|(at, ..)| *at <= now) {
+            let Some((_, index, enquiry)) = self.asked.pop_front() else { return };
+            let found = self.library.read(&enquiry.want);
+            self.shards[index].documents(now, &enquiry, found, &mut self.effects);
+            self.collect(now, index, said);
+        }
     }
 
     /// A stream ended, or could not be opened.
@@ -97,7 +143,7 @@ impl Host {
         let mut said = Vec::new();
         for index in 0..self.shards.len() {
             self.shards[index].closed(now, flow, &mut self.effects);
-            self.collect(&mut said);
+            self.collect(now, index, &mut said);
         }
         said
     }
@@ -115,7 +161,7 @@ impl Host {
         let mut said = Vec::new();
         for index in 0..self.shards.len() {
             self.shards[index].reconfigure(now, settings.clone(), &mut self.effects);
-            self.collect(&mut said);
+            self.collect(now, index, &mut said);
         }
         said
     }
@@ -134,8 +180,14 @@ impl Host {
         sum
     }
 
-    fn collect(&mut self, said: &mut Vec<Said>) {
+    /// Takes what one shard asks for.
+    fn collect(&mut self, now: Timestamp, shard: usize, said: &mut Vec<Said>) {
         self.rows.extend(self.effects.take_rows());
+        let at = now + self.library.delay;
+        for enquiry in self.effects.take_enquiries() {
+            let later = self.asked.iter().position(|(other, ..)| *other > at);
+            self.asked.insert(later.unwrap_or(self.asked.len()), (at, shard, enquiry));
+        }
         for outgoing in self.effects.outgoing() {
             said.push(Said { flow: outgoing.flow, bytes: [outgoing.head, outgoing.body].concat() });
         }

@@ -3,6 +3,7 @@
 
 pub mod flow;
 pub mod host;
+pub mod library;
 pub mod manners;
 pub mod pidf;
 pub mod random;

@@ -17,7 +17,7 @@ pub const TIMER_J: Duration = Duration::from_secs(32);
 /// What makes two requests the same one: branch, sent-by and method, RFC 3261 §17.2.3.
 ///
 /// A keyed 128-bit hash: a peer cannot find two requests that collide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TransactionKey(u128);
 
 impl TransactionKey {

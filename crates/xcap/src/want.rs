@@ -170,13 +170,13 @@ mod tests {
         };
         for want in [Want::Document(index()), collection] {
             for asked in 0..STATES.len() {
-                for read in asked..STATES.len() {
+                for (read, state) in STATES.iter().enumerate().skip(asked) {
                     for answered in asked..STATES.len() {
                         let mut followed = Followed::new(want.clone());
                         for number in asked..answered {
                             assert!(!followed.changed(&change(number)));
                         }
-                        let found = STATES[read].map(version).map(|version| (index(), version));
+                        let found = state.map(version).map(|version| (index(), version));
                         assert!(followed.answered(found.into_iter().collect()));
                         for number in answered..STATES.len() - 1 {
                             followed.changed(&change(number));

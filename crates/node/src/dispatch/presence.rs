@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use ::presence::{Publish, Subscribe};
-use sip::{Message, Name};
+use sip::{Aor, Message, Name};
 use sip_stack::Timestamp;
 use sip_stack::auth::Caller;
 use sip_stack::compositor::{EntityTag, Operation};
@@ -11,7 +11,7 @@ use sip_stack::compositor::{EntityTag, Operation};
 use super::subscribing::Initial;
 use super::{Refused, event, expires};
 use crate::effects::Effects;
-use crate::owners::{Role, Watching};
+use crate::owners::{Owner, Role, Watching};
 use crate::shard::{Asked, Shard, Storage};
 
 impl Shard {
@@ -35,9 +35,12 @@ impl Shard {
         if !self.has_room(&aor) {
             return Err(Refused::Full);
         }
+        let place = self.presentity_for(&aor);
+        if self.must_wait(Owner::presentity(place)) {
+            return self.park(asked, caller, Owner::presentity(place), out);
+        }
         let max = self.settings.limits.document;
         let document = ::presence::body::document(request, max);
-        let place = self.presentity_for(&aor);
         let published = self.with_presentity(place, out, |presentity, terms, numbers, outbox| {
             let publish = Publish { identities: caller.identities(), if_match, expires, document };
             presentity.publish(now, terms, numbers, publish, outbox)
@@ -59,24 +62,26 @@ impl Shard {
         Ok(())
     }
 
+    /// The presentity that is to be watched, made if need be and if there is room.
+    pub(super) fn watched(&mut self, aor: &Aor) -> Result<Owner, Refused> {
+        if self.has_room(aor) { Ok(Owner::presentity(self.presentity_for(aor))) } else { Err(Refused::Full) }
+    }
+
     /// Takes an initial SUBSCRIBE. Gives the lifetime granted and the subscription.
     pub(super) fn watch(
         &mut self,
         now: Timestamp,
+        place: u32,
         initial: Initial<'_>,
         out: &mut Effects,
     ) -> Result<(Duration, Watching), Refused> {
-        if !self.has_room(&initial.aor) {
-            return Err(Refused::Full);
-        }
-        let place = self.presentity_for(&initial.aor);
         let Initial { caller, dialog, flow, event, expires, .. } = initial;
         let subscribe = Subscribe { identities: caller.identities(), dialog, flow, event, expires };
         let granted = self.with_presentity(place, out, |presentity, terms, numbers, outbox| {
             presentity.subscribe(now, terms, numbers, subscribe, outbox)
         });
         let (lifetime, id) = granted.expect("the place was made above")?;
-        Ok((lifetime, Watching { role: Role::Presence, place, id }))
+        Ok((lifetime, Watching { owner: Owner::presentity(place), id }))
     }
 }
 

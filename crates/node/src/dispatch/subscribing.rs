@@ -1,6 +1,6 @@
 //! SUBSCRIBE, as far as it is the same for all event packages.
 
-use sip::{Aor, CSeq, Message, Name};
+use sip::{CSeq, Message, Name};
 use sip_stack::auth::Caller;
 use sip_stack::dialog::{Dialog, LocalTag};
 use sip_stack::subscriptions::{Refresh, Refusal};
@@ -26,8 +26,6 @@ struct Wish<'a> {
 pub(super) struct Initial<'a> {
     /// Who asks.
     pub(super) caller: &'a Caller,
-    /// Whom the Request-URI names.
-    pub(super) aor: Aor,
     /// The dialog that it makes.
     pub(super) dialog: Dialog,
     /// The way of its answer.
@@ -73,9 +71,15 @@ impl Shard {
         let partition = Partition::of_hash(aor.stable_hash()).0;
         let local_tag = LocalTag { partition, number: self.random.draw() };
         let dialog = Dialog::accept(asked.request, local_tag).map_err(Refusal::from)?;
-        let initial = Initial { caller, aor, dialog, flow: asked.back, event, expires };
-        let (lifetime, watching) = match package.subscribe {
-            Role::Presence => self.watch(now, initial, out)?,
+        let owner = match package.subscribe {
+            Role::Presence => self.watched(&aor)?,
+        };
+        if self.must_wait(owner) {
+            return self.park(asked, caller, owner, out);
+        }
+        let initial = Initial { caller, dialog, flow: asked.back, event, expires };
+        let (lifetime, watching) = match owner.role {
+            Role::Presence => self.watch(now, owner.place, initial, out)?,
         };
         self.opened(local_tag.number, watching);
         if lifetime.is_zero() {
@@ -112,12 +116,16 @@ impl Shard {
                 });
             }
         };
+        if self.must_wait(watching.owner) {
+            return self.park(asked, caller, watching.owner, out);
+        }
         let refresh = Refresh { identity: caller.aor(), request, cseq, flow: asked.back, event, expires };
-        let lifetime = match watching.role {
+        let lifetime = match watching.owner.role {
             Role::Presence => {
-                let granted = self.with_presentity(watching.place, out, |presentity, terms, _, outbox| {
-                    presentity.refresh(now, terms, watching.id, refresh, outbox)
-                });
+                let granted =
+                    self.with_presentity(watching.owner.place, out, |presentity, terms, _, outbox| {
+                        presentity.refresh(now, terms, watching.id, refresh, outbox)
+                    });
                 granted.ok_or(Refusal::NoSubscription)??
             }
         };

@@ -7,13 +7,13 @@ use crate::deadlines::Wake;
 use crate::destinations::Ready;
 use crate::effects::Effects;
 use crate::metrics::Metrics;
-use crate::owners::{Role, Watching};
-use crate::record::{Kind, Partition, Row, RowChange, RowKey};
+use crate::owners::{Owner, Role, Watching};
+use crate::record::{Epoch, Kind, Partition, Row, RowChange, RowKey};
 
 /// Where rows of an owner go, and how they are numbered.
 struct Rows<'a> {
     partition: Partition,
-    epoch: crate::record::Epoch,
+    epoch: Epoch,
     versions: &'a mut u64,
 }
 
@@ -32,13 +32,14 @@ impl Rows<'_> {
 
 impl Shard {
     /// Hands on what the owner at a place has asked for, and forgets it if it holds nothing any more.
-    pub(super) fn drain(&mut self, role: Role, place: u32, out: &mut Effects) {
-        match role {
-            Role::Presence => self.drain_presentity(place, out),
+    pub(super) fn drain(&mut self, owner: Owner, out: &mut Effects) {
+        match owner.role {
+            Role::Presence => self.drain_presentity(owner.place, out),
         }
     }
 
     fn drain_presentity(&mut self, place: u32, out: &mut Effects) {
+        let owner = Owner::presentity(place);
         let Some(presentity) = self.owners.presentities.get(place) else { return };
         let outbox = &mut self.owners.presence;
         if !outbox.publications.is_empty() || !outbox.watchers.stored.is_empty() {
@@ -50,12 +51,14 @@ impl Shard {
         for (at, row) in outbox.deadlines.drain(..) {
             self.deadlines.ask(at, Wake::Publication { presentity: place, row });
         }
+        outbox.wants.drain(..).for_each(|want| out.want(owner, want));
         let counts = core::mem::take(&mut outbox.counts);
         self.metrics.publications_expired += counts.expired;
         self.metrics.timers_overdue += counts.overdue;
-        let forgotten = presentity.is_empty().then(|| presentity.aor().clone());
+        let forgotten = presentity.is_empty() && !self.parking.is_waiting(owner);
+        let forgotten = forgotten.then(|| presentity.aor().clone());
         let mut watchers = core::mem::take(&mut self.owners.presence.watchers);
-        self.drain_subscriptions(Role::Presence, place, &mut watchers);
+        self.drain_subscriptions(owner, &mut watchers);
         self.owners.presence.watchers = watchers;
         if let Some(aor) = forgotten {
             self.owners.presentities.remove(place, &aor);
@@ -63,18 +66,18 @@ impl Shard {
     }
 
     /// Hands on what the subscriptions of an owner have asked for, but for their rows.
-    fn drain_subscriptions(&mut self, role: Role, place: u32, outbox: &mut subscriptions::Outbox) {
+    fn drain_subscriptions(&mut self, owner: Owner, outbox: &mut subscriptions::Outbox) {
         for (at, id) in outbox.deadlines.drain(..) {
-            self.deadlines.ask(at, Wake::Subscription(Watching { role, place, id }));
+            self.deadlines.ask(at, Wake::Subscription(Watching { owner, id }));
         }
         for id in outbox.owed.drain(..) {
-            self.ready.push_back(Ready { watching: Watching { role, place, id }, line: None });
+            self.ready.push_back(Ready { watching: Watching { owner, id }, line: None });
         }
         for tag in outbox.ended.drain(..) {
             self.dialogs.remove(&tag.number);
         }
         let counts = core::mem::take(&mut outbox.counts);
-        let (active, pending) = gauges(&mut self.metrics, role);
+        let (active, pending) = gauges(&mut self.metrics, owner.role);
         *active = active.wrapping_add_signed(counts.active);
         *pending = pending.wrapping_add_signed(counts.pending);
         self.metrics.notify_coalesced += counts.coalesced;

@@ -31,7 +31,7 @@ impl Shard {
         }
         let Some(notify) = self.owners.notify(now, &self.settings, watching) else {
             self.destinations.leave(flow, None, &mut self.ready);
-            return self.drain(watching.role, watching.place, out);
+            return self.drain(watching.owner, out);
         };
         let size = notify.subscription.head_size()
             + notify.content.map_or(0, |content| content.fields.len() + content.body.len());
@@ -45,7 +45,7 @@ impl Shard {
         print(&notify, way, branch, &self.vias, &self.contacts, out);
         self.metrics.notify_sent += 1;
         self.metrics.messages_sent += 1;
-        self.drain(watching.role, watching.place, out);
+        self.drain(watching.owner, out);
     }
 
     pub(super) fn tell_again(&mut self, transaction: TransactionId, telling: Telling, out: &mut Effects) {
@@ -97,6 +97,6 @@ impl Shard {
         let answered = matches!(outcome, Outcome::Answered { .. });
         self.destinations.leave(telling.flow, Some(answered), &mut self.ready);
         self.owners.ended(now, &self.settings, telling.watching, outcome);
-        self.drain(telling.watching.role, telling.watching.place, out);
+        self.drain(telling.watching.owner, out);
     }
 }

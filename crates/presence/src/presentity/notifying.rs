@@ -21,9 +21,13 @@ impl Presentity {
         id: SubscriptionId,
         out: &mut Outbox,
     ) -> Option<Notify<'_>> {
+        let is_ready = self.is_ready();
         let Self { aor, watchers, composed, changed_at, .. } = self;
         let rules = Rules::of(terms.policy, aor);
         watchers.turn(now, &terms.watchers(aor), id, &mut out.watchers, |turn| {
+            if !is_ready {
+                return Say::Later;
+            }
             let rejected = turn.subscription.state() == State::Terminated(Reason::Rejected);
             let view = if rejected { None } else { rules.view(composed, turn.subscription.identity()) };
             let fingerprint = view.as_ref().map_or(0, |view| view.fingerprint());

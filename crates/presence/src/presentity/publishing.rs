@@ -65,7 +65,7 @@ impl Presentity {
         match (decision.operation, decision.index, document) {
             (Operation::Remove, Some(index), _) => {
                 self.withdraw(now, index, out);
-                self.changed(now, out);
+                self.recompose(now, out);
             }
             (Operation::Refresh, Some(index), _) => {
                 let publication = &mut self.publications[index];
@@ -80,7 +80,7 @@ impl Presentity {
                 publication.changed_at = now;
                 publication.document = document;
                 self.keep_publication(index, out);
-                self.changed(now, out);
+                self.recompose(now, out);
             }
             (Operation::Initial, _, Some(document)) => {
                 let id = numbers.row().get();
@@ -94,7 +94,7 @@ impl Presentity {
                     document,
                 });
                 self.keep_publication(self.publications.len() - 1, out);
-                self.changed(now, out);
+                self.recompose(now, out);
             }
             // An initial publication that ends at once: judged, answered, and nothing kept, RFC 3903 §6 step 5.
             (Operation::Remove, None, _) => {}
@@ -126,7 +126,7 @@ impl Presentity {
     }
 
     /// The composed document is made anew, and whoever watches is owed a word if its view is another now.
-    pub(super) fn changed(&mut self, now: Timestamp, out: &mut Outbox) {
+    pub(super) fn recompose(&mut self, now: Timestamp, out: &mut Outbox) {
         self.composed = Composed::new(&compose(&self.aor, &self.publications));
         self.changed_at = now;
         self.watchers.owe_all(Owed::Change, &mut out.watchers);

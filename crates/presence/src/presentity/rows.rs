@@ -8,7 +8,7 @@ use sip_stack::notifier::Subscription;
 use sip_stack::subscriptions::{Kept, Stored, StoredSubscription, SubscriptionId};
 use sip_stack::{Numbers, Timestamp};
 
-use super::{Presentity, Terms, Watcher};
+use super::{Presentity, Resuming, Terms, Watcher};
 use crate::composition::compose;
 use crate::outbox::Outbox;
 use crate::rules::{Composed, Rules};
@@ -73,23 +73,12 @@ impl Presentity {
         Aor::parse(FieldReader::new(row, PUBLICATION_FORMAT)?.text()?).ok()
     }
 
-    /// Takes up work after all rows are back: what ran out meanwhile ends now, and watchers who may not have heard of
-    /// the last change hear of it, see [`Subscriptions::resume`](sip_stack::subscriptions::Subscriptions::resume).
-    pub fn resume(&mut self, terms: &Terms<'_>, stopped_at: Timestamp, out: &mut Outbox) {
+    /// Takes up work after all rows are back: asks for the rules, and goes on with the subscriptions when they are known.
+    pub fn resume(&mut self, stopped_at: Timestamp, out: &mut Outbox) {
         self.composed = Composed::new(&compose(&self.aor, &self.publications));
-        let Self { aor, watchers, composed, changed_at, .. } = self;
-        let rules = Rules::of(terms.policy, aor);
-        let subscriptions = terms.watchers(aor);
-        watchers.resume(
-            &subscriptions,
-            *changed_at,
-            stopped_at,
-            &mut out.watchers,
-            |subscription, watcher, knows| {
-                let view = if knows { rules.view(composed, subscription.identity()) } else { None };
-                watcher.told = view.map_or(0, |view| view.fingerprint());
-            },
-        );
+        let (composed, changed_at) = (self.composed.clone(), self.changed_at);
+        self.resuming = Some(Box::new(Resuming { composed, changed_at, stopped_at }));
+        self.prepare(out);
         for publication in &mut self.publications {
             publication.armed_at = publication.expires_at.next_quarter();
             out.deadlines.push((publication.armed_at, publication.id));
@@ -97,6 +86,21 @@ impl Presentity {
         for (row, until) in &self.removed {
             out.deadlines.push((until.next_quarter(), *row));
         }
+    }
+
+    /// The rules are known for the first time. After a restart, subscriptions that ran out meanwhile end now, and watchers
+    /// who may not have heard of the last change hear of it, see
+    /// [`Subscriptions::resume`](sip_stack::subscriptions::Subscriptions::resume).
+    pub(super) fn resumed(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
+        let Some(before) = self.resuming.take() else { return };
+        let rules = Rules::of(terms.policy, &self.aor);
+        let know = |subscription: &Subscription, watcher: &mut Watcher, knows: bool| {
+            let view = if knows { rules.view(&before.composed, subscription.identity()) } else { None };
+            watcher.told = view.map_or(0, |view| view.fingerprint());
+        };
+        let Resuming { changed_at, stopped_at, .. } = *before;
+        let subscriptions = terms.watchers(&self.aor);
+        self.watchers.resume(now, &subscriptions, changed_at, stopped_at, &mut out.watchers, know);
         self.reauthorize(terms, out);
     }
 }

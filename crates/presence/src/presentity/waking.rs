@@ -31,7 +31,7 @@ impl Presentity {
         out.counts.expired += 1;
         out.counts.overdue += u64::from(now.since(at) > Duration::from_secs(1));
         self.withdraw(now, index, out);
-        self.changed(now, out);
+        self.recompose(now, out);
     }
 
     /// A wake-up that was asked for a watcher has come.

@@ -37,9 +37,16 @@ impl List {
         let held_until = now + terms.patience;
         let subscriptions_terms = terms.subscriptions(stored_name);
         let outbox = &mut out.subscriptions;
-        subscriptions.resume(&subscriptions_terms, Timestamp::ZERO, stopped_at, outbox, |_, device, _| {
-            device.held_until = held_until;
-        });
+        subscriptions.resume(
+            now,
+            &subscriptions_terms,
+            Timestamp::ZERO,
+            stopped_at,
+            outbox,
+            |_, device, _| {
+                device.held_until = held_until;
+            },
+        );
         let ids: Vec<_> = subscriptions.iter().map(|(id, ..)| id).collect();
         outbox.deadlines.extend(ids.into_iter().map(|id| (held_until, id)));
     }

@@ -118,6 +118,7 @@ impl Config {
             ("uri", limits.uri.0, 64),
             ("presentities", limits.presentities, 1),
             ("subscriptions", limits.subscriptions, 1),
+            ("parked", limits.parked.0, 64 << 10),
             ("transactions", limits.transactions.0, 64 << 10),
             ("notify-window", limits.notify_window.into(), 1),
             ("turn", limits.turn, 1),

@@ -293,6 +293,8 @@ tables! {
         presentities: usize = 4_000_000, reload;
         /// Subscriptions, per shard. Above it: 503 with Retry-After.
         subscriptions: usize = 4_000_000, reload;
+        /// What a shard keeps of requests that wait for documents. Above it: 503 with Retry-After.
+        parked: Octets = Octets(4 << 20), reload;
         /// What a shard keeps to answer repeated requests alike; the oldest goes first.
         transactions: Octets = Octets(64 << 20), reload;
         /// NOTIFYs on their way to one address that are not answered yet; the others wait.

@@ -66,6 +66,7 @@ impl Config {
             unanswered: u8::try_from(role.unanswered_max).unwrap_or(u8::MAX),
             presentities: limits.presentities,
             dialogs: limits.subscriptions,
+            parked: limits.parked.0,
         }
     }
 

@@ -10,11 +10,12 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::Sender;
 
-use node::{Effects, Entry, Settings, ShardId, Storage, enter, overloaded};
+use node::{Effects, Enquiry, Entry, Settings, ShardId, Storage, enter, overloaded};
 use sip_stack::{Flow, Protocol};
 use transport::mailbox::Slot;
 use transport::poll::Waker;
 use transport::tcp::{StreamEvent, Streams};
+use xcap::{Change, Found, Unavailable};
 
 use crate::status::Status;
 
@@ -27,7 +28,7 @@ pub struct Mail {
     pub bytes: Box<[u8]>,
 }
 
-/// What a shard must hear even when its mailbox is full. Seldom: a stream's end, the store, the operator.
+/// What a shard must hear even when its mailbox is full. Seldom: a stream's end, the store, documents, the operator.
 #[derive(Clone, Debug)]
 pub enum Order {
     /// A stream has ended, or could not carry a message.
@@ -36,6 +37,10 @@ pub enum Order {
     Storage(Storage),
     /// Rows up to this number of the shard's own count are on disk.
     Committed(u64),
+    /// The answer to a question of the shard's.
+    Documents(Box<Enquiry>, Result<Found, Unavailable>),
+    /// A document has changed.
+    Changed(Arc<Change>),
     /// New settings.
     Reconfigure(Arc<Settings>),
     /// Take no new requests, finish what is owed, end.

@@ -17,6 +17,7 @@ use transport::udp::UdpEnd;
 use super::held::Held;
 use super::{Mail, Order, Post};
 use crate::clock::Clock;
+use crate::library::Desk;
 use crate::status::{Board, Status};
 use crate::writer::StoreSlot;
 
@@ -55,6 +56,8 @@ pub struct Turn {
     pub post: Post,
     /// The way to the disk.
     pub store: StoreSlot,
+    /// The way to the documents.
+    pub library: Desk,
     /// Whether messages wait for their rows.
     pub durable: bool,
     /// The clock.
@@ -124,6 +127,10 @@ impl Turn {
             Order::Closed(flow) => self.shard.closed(now, flow, &mut progress.effects),
             Order::Storage(health) => self.shard.set_storage(health),
             Order::Committed(row) => progress.held.commit(row),
+            Order::Documents(enquiry, found) => {
+                self.shard.documents(now, &enquiry, found, &mut progress.effects);
+            }
+            Order::Changed(change) => self.shard.changed(now, &change, &mut progress.effects),
             Order::Reconfigure(settings) => {
                 self.settings = Arc::clone(&settings);
                 self.shard.reconfigure(now, settings, &mut progress.effects);
@@ -191,6 +198,9 @@ impl Turn {
 
     /// Hands rows to the store, then sends, or holds until they are on disk.
     fn flush(&mut self, progress: &mut Progress) {
+        for enquiry in progress.effects.take_enquiries() {
+            self.library.ask(self.me, enquiry);
+        }
         let rows = progress.effects.take_rows();
         if !rows.is_empty() {
             progress.rows += 1;

@@ -32,6 +32,7 @@ use crate::http::counts::Counts;
 use crate::http::listener::{Bound, Listeners};
 use crate::http::rate::Meter;
 use crate::http::tls::{self, Certificate, Source, TlsError};
+use crate::library::Shelves;
 
 /// Requests at work may end within this time when the server stops.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -83,6 +84,7 @@ pub struct Entrance {
     addresses: Vec<WebListen>,
     certificate: Option<Arc<Certificate>>,
     view: EntranceView,
+    documents: Option<Arc<dyn Shelves>>,
     site: Box<dyn Changeable>,
     listeners: Listeners,
     runtime: Runtime,
@@ -125,6 +127,11 @@ impl Entrance {
     /// Where it listens, with ports in place of zeros.
     pub fn addresses(&self) -> &[WebListen] {
         &self.addresses
+    }
+
+    /// The documents, if they are here.
+    pub fn documents(&self) -> Option<Arc<dyn Shelves>> {
+        self.documents.clone()
     }
 
     /// The fingerprint of the certificate, where there is one.
@@ -201,6 +208,7 @@ impl Plan<'_> {
         } else {
             None
         };
+        let documents = archive.as_ref().map(|archive| Arc::clone(archive.store()) as Arc<dyn Shelves>);
         let site = XdmSite {
             archive,
             root: config.xdm.root.clone(),
@@ -216,7 +224,8 @@ impl Plan<'_> {
         let house = Arc::new(House::new(site, limits(config), self.clock));
         let listeners = Listeners::start(runtime.handle(), bound, tls.as_ref(), &house)?;
         let view = EntranceView { http: Arc::clone(&house.counts), xdm, stats: None };
-        Ok(Entrance { addresses, certificate, view, site: Box::new(Tenant(house)), listeners, runtime })
+        let site = Box::new(Tenant(house));
+        Ok(Entrance { addresses, certificate, view, documents, site, listeners, runtime })
     }
 }
 

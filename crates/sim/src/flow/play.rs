@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use node::{Epoch, Row, RowChange, RowKey, Settings, Storage};
 use sip_stack::{Connection, Protocol, Timestamp};
+use xcap::DocumentSelector;
 
 use crate::flow::labels::Labels;
 use crate::flow::peer::{Peer, Target, dress};
 use crate::flow::script::{Action, LineKind, Part, Script};
 use crate::flow::{answer, stage};
 use crate::host::{Host, Said};
+use crate::library::Library;
 use crate::manners::Manners;
 use crate::pidf;
 use crate::wire::Message;
@@ -108,6 +110,7 @@ struct Theater {
     down: bool,
     epoch: u32,
     rows: VecDeque<(Duration, RowChange)>,
+    library: Library,
     cast: BTreeMap<String, Peer>,
     manners: Manners,
     labels: Labels,
@@ -124,6 +127,7 @@ impl Theater {
             down: false,
             epoch: 0,
             rows: VecDeque::new(),
+            library: Library::default(),
             cast: BTreeMap::new(),
             manners: Manners::default(),
             labels: Labels::default(),
@@ -201,6 +205,28 @@ impl Theater {
                 let health = if *healthy { Storage::Healthy } else { Storage::Failing };
                 self.running()?.set_storage(health);
                 self.turns()
+            }
+            Action::Documents { owner, verb, path, block } => {
+                let document = self.document(owner, path)?;
+                let body = block.join("\n");
+                let body = (verb == "put").then_some(body.as_bytes());
+                let time = self.time();
+                let Some(host) = &mut self.host else {
+                    self.library.write(time, &document, body);
+                    return Ok(());
+                };
+                let said = host.change(time, |library| library.write(time, &document, body));
+                self.deliver(said)?;
+                self.turns()
+            }
+            Action::Library(delay) => {
+                self.library.healthy = delay.is_some();
+                self.library.delay = delay.unwrap_or_default();
+                let Some(host) = &mut self.host else { return Ok(()) };
+                let time = START + self.now;
+                let Library { healthy, delay, .. } = self.library;
+                let said = host.change(time, |library| (library.healthy, library.delay) = (healthy, delay));
+                self.deliver(said)
             }
             Action::Gauges(parts) => self.gauges(parts),
             Action::Quiet => Ok(()),
@@ -421,9 +447,20 @@ impl Theater {
             Epoch(self.epoch),
             u64::from(self.epoch),
             stored.into_values(),
+            self.library.clone(),
         );
         self.host = Some(host);
         said
+    }
+
+    /// The document that a flow names: of a peer, of the user of that name, or a global one.
+    fn document(&self, owner: &str, path: &str) -> Result<DocumentSelector, String> {
+        let (auid, name) = path.split_once('/').ok_or("`<auid>/<name>` was expected")?;
+        Ok(match (owner, self.cast.get(owner)) {
+            ("global", _) => DocumentSelector::global(auid, name),
+            (_, Some(peer)) => DocumentSelector::of_user(auid, &peer.aor, name),
+            (_, None) => DocumentSelector::of_user(auid, &format!("sip:{owner}@example.com"), name),
+        })
     }
 
     fn gauges(&mut self, parts: &[Part]) -> Result<(), String> {

@@ -89,6 +89,20 @@ pub(crate) enum Action {
     Restart,
     /// `storage failing` or `storage healthy`.
     Storage(bool),
+    /// `documents <peer>: put <auid>/<name>` with the document in lines after `|`, or `delete <auid>/<name>`; the peer
+    /// `global` is the tree of that name.
+    Documents {
+        /// Whose.
+        owner: String,
+        /// `put` or `delete`.
+        verb: String,
+        /// AUID and name.
+        path: String,
+        /// Lines after `|`.
+        block: Vec<String>,
+    },
+    /// `documents late 2s`, `documents failing`, `documents healthy`: how readers fare.
+    Library(Option<Duration>),
     /// `gauges  name: number`: what the metrics must say.
     Gauges(Vec<Part>),
     /// Nothing happens: time passes.
@@ -126,7 +140,12 @@ impl Script {
                 let block = block.strip_prefix(' ').unwrap_or(block).to_owned();
                 match lines.last_mut() {
                     Some(Line {
-                        kind: LineKind::Action { action: Action::Say { block: lines, .. }, .. },
+                        kind:
+                            LineKind::Action {
+                                action:
+                                    Action::Say { block: lines, .. } | Action::Documents { block: lines, .. },
+                                ..
+                            },
                         source: said,
                         ..
                     }) => {
@@ -134,7 +153,12 @@ impl Script {
                         said.push('\n');
                         said.push_str(source);
                     }
-                    _ => return Err(format!("line {}: `|` follows no message of a peer", index + 1)),
+                    _ => {
+                        return Err(format!(
+                            "line {}: `|` follows neither a message of a peer nor a document",
+                            index + 1
+                        ));
+                    }
                 }
                 continue;
             }
@@ -212,6 +236,15 @@ fn direction(text: &str) -> Result<Action, String> {
         ["restart"] => Ok(Action::Restart),
         ["storage", "failing"] => Ok(Action::Storage(false)),
         ["storage", "healthy"] => Ok(Action::Storage(true)),
+        ["documents", "late", time] => Ok(Action::Library(Some(span(time)?))),
+        ["documents", "failing"] => Ok(Action::Library(None)),
+        ["documents", "healthy"] => Ok(Action::Library(Some(Duration::ZERO))),
+        ["documents", owner, verb @ ("put" | "delete"), path] => Ok(Action::Documents {
+            owner: owner.trim_end_matches(':').to_owned(),
+            verb: (*verb).to_owned(),
+            path: (*path).to_owned(),
+            block: Vec::new(),
+        }),
         ["gauges", ..] => Ok(Action::Gauges(parts(text)?.1)),
         [first, ..] => Err(format!("`{first}` is no stage direction")),
     }

@@ -68,6 +68,7 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
         ["limit", "subscriptions", count] => settings.limits.subscriptions = number(count)?,
         ["limit", "presentities", count] => settings.limits.presentities = number(count)?,
         ["limit", "dialogs", count] => settings.limits.dialogs = number(count)?,
+        ["limit", "parked", count] => settings.limits.parked = number(count)?,
         ["limit", "unanswered", count] => {
             settings.limits.unanswered =
                 u8::try_from(number(count)?).map_err(|_| "a small number is wanted")?;

@@ -48,6 +48,8 @@ pub(super) struct Plan {
     pub(super) weather: Weather,
     /// How long things go wrong.
     pub(super) chaos: Duration,
+    /// How long the node waits for documents.
+    pub(super) reading: Duration,
     /// Whether the shell holds messages back until their rows are on disk.
     pub(super) durable: bool,
     pub(super) presentities: u64,
@@ -73,6 +75,7 @@ impl Plan {
             settings: Arc::new(settings(random)),
             weather,
             chaos: random.span(Duration::from_secs(60), Duration::from_secs(300)),
+            reading: Duration::from_millis(*random.pick(&[0, 0, 5, 80])),
             durable: random.chance(50),
             presentities: random.between(1, 4),
             sources: random.between(1, 6),

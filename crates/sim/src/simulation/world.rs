@@ -15,6 +15,7 @@ use super::reference::Reference;
 use super::source::Source;
 use super::watcher::Watcher;
 use crate::host::{Host, Said};
+use crate::library::Library;
 use crate::manners::Manners;
 use crate::random::Random;
 use crate::wire::Message;
@@ -60,6 +61,7 @@ pub(super) struct World<'a> {
     /// When the last octets on a stream arrive, by connection and direction: streams keep their order.
     streams: BTreeMap<(u32, bool), Timestamp>,
     host: Option<Host>,
+    library: Library,
     ledger: Ledger,
     durable_at: Timestamp,
     manners: Manners,
@@ -85,6 +87,7 @@ impl<'a> World<'a> {
             connections: 0,
             streams: BTreeMap::new(),
             host: None,
+            library: Library::with_delay(plan.reading),
             ledger: Ledger::new(random.next()),
             durable_at: START,
             manners: Manners::default(),
@@ -357,7 +360,8 @@ impl<'a> World<'a> {
         let settings = self.plan.settings.clone();
         let seed = self.random.next();
         self.reference.age(self.now);
-        let (host, said) = Host::start(self.now, settings, shards, epoch, seed, rows);
+        let library = self.library.clone();
+        let (host, said) = Host::start(self.now, settings, shards, epoch, seed, rows, library);
         self.host = Some(host);
         self.node("start", None, move |_, _| said)
     }

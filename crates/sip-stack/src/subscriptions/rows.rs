@@ -80,30 +80,38 @@ impl<T: Kept> Subscriptions<T> {
         self.record(id).map(|record| (id, &record.subscription))
     }
 
-    /// Takes up work after all rows are back: subscribers who may not have heard of the last change, or had no answer
+    /// Takes up work after all rows are back, and the package knows what to say: subscribers who may not have heard of the last change, or had no answer
     /// to their SUBSCRIBE, hear of it: all but those for whom both lie more than a short time before `stopped_at`, the
     /// newest change in any row. `changed_at` is when the thing subscribed to last changed.
     ///
-    /// `know` is told of each whether it knows the state of now.
+    /// What ran out meanwhile ends now. `know` is told of each whether it knows the state that there was.
     pub fn resume(
         &mut self,
+        now: Timestamp,
         terms: &Terms<'_>,
         changed_at: Timestamp,
         stopped_at: Timestamp,
         out: &mut Outbox,
         mut know: impl FnMut(&Subscription, &mut T, bool),
     ) {
+        let mut over = Vec::new();
         for (index, slot) in (0..).zip(&mut self.slots) {
             let Slot::Taken(record) = slot else { continue };
             let told_at = changed_at.max(record.not_before);
             let settled = told_at + UNSETTLED + terms.pace < stopped_at;
             know(&record.subscription, &mut record.data, settled);
             record.armed_at = record.subscription.expires_at().next_quarter();
-            out.deadlines.push((record.armed_at, record.id(index)));
+            let wake_up = (record.armed_at, record.id(index));
+            if record.armed_at <= now { &mut over } else { &mut out.deadlines }.push(wake_up);
             if !settled {
                 record.owed = record.owed.max(Owed::Change);
+            }
+            if record.owed != Owed::Nothing {
                 record.queue(index, out);
             }
+        }
+        for (at, id) in over {
+            self.due(now, at, id, out);
         }
     }
 }

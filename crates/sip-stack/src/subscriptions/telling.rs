@@ -33,6 +33,8 @@ pub struct Turn<'a, T> {
 pub enum Say {
     /// There is nothing new.
     Nothing,
+    /// It is not known yet. It stays owed; the package owes it again when it knows.
+    Later,
     /// This, or a NOTIFY without a body. With the instant at which the change was made that it tells of.
     This(Option<Arc<Content>>, Timestamp),
 }
@@ -101,11 +103,16 @@ impl<T: Kept> Subscriptions<T> {
             return None;
         }
         let said = say(Turn { subscription: &record.subscription, word, data: &mut record.data });
-        record.owed = Owed::Nothing;
-        let Say::This(content, changed_at) = said else {
-            out.counts.unchanged += 1;
-            return None;
+        let (content, changed_at) = match said {
+            Say::This(content, changed_at) => (content, changed_at),
+            Say::Nothing => {
+                record.owed = Owed::Nothing;
+                out.counts.unchanged += 1;
+                return None;
+            }
+            Say::Later => return None,
         };
+        record.owed = Owed::Nothing;
         if record.subscription.reserve() {
             record.keep(terms, out);
         }

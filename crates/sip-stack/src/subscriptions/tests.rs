@@ -229,7 +229,7 @@ fn restored_equals_stored() {
     assert!(subscription.is_to("test"));
     let mut known = Vec::new();
     let resumed = |_: &Subscription, _: &mut Number, knows: bool| known.push(knows);
-    next.subscriptions.resume(&TERMS, at(0), at(10), &mut next.out, resumed);
+    next.subscriptions.resume(at(10), &TERMS, at(0), at(10), &mut next.out, resumed);
     assert_eq!(known, [false]);
     assert_eq!(next.out.owed, [restored]);
     for end in 0..data.len() - 8 {

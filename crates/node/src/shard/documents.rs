@@ -1,0 +1,89 @@
+//! Documents as events: what owners have asked for, what has changed, and the requests that wait for either.
+
+use core::time::Duration;
+
+use sip::Message;
+use sip_stack::Timestamp;
+use sip_stack::auth::Caller;
+use xcap::{Change, Found, Unavailable};
+
+use super::{Asked, Shard};
+use crate::deadlines::Wake;
+use crate::dispatch::Refused;
+use crate::effects::{Effects, Enquiry};
+use crate::owners::Owner;
+use crate::parking::Parked;
+
+/// An owner that the store had no answer for asks again after so long, if no request makes it ask before.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+impl Shard {
+    /// The answer to a question of this shard: the documents that there are, or that the store cannot say.
+    pub fn documents(
+        &mut self,
+        now: Timestamp,
+        enquiry: &Enquiry,
+        found: Result<Found, Unavailable>,
+        out: &mut Effects,
+    ) {
+        let owner = enquiry.owner;
+        let refused = found.is_err();
+        if refused {
+            self.deadlines.ask((now + ASK_AGAIN).next_quarter(), Wake::Documents(owner));
+        }
+        self.owners.found(now, &self.settings, owner, &enquiry.want, found);
+        if refused || self.owners.is_ready(owner) {
+            for parked in self.parking.take(owner) {
+                self.unpark(now, parked, refused, out);
+            }
+        }
+        self.drain(owner, out);
+        self.turn(now, out);
+    }
+
+    /// A document has changed; told to all shards, in the order of commits.
+    pub fn changed(&mut self, now: Timestamp, change: &Change, out: &mut Effects) {
+        for owner in self.owners.concerned(change) {
+            self.owners.changed(&self.settings, owner, change);
+            self.drain(owner, out);
+        }
+        self.turn(now, out);
+    }
+
+    /// Whether a request to this owner must wait: it does not know its documents, or others wait already.
+    pub(crate) fn must_wait(&self, owner: Owner) -> bool {
+        self.parking.is_waiting(owner) || !self.owners.is_ready(owner)
+    }
+
+    /// Puts a request aside until its owner knows its documents. Requests to one owner keep their order.
+    pub(crate) fn park(
+        &mut self,
+        asked: &Asked<'_>,
+        caller: &Caller,
+        owner: Owner,
+        out: &mut Effects,
+    ) -> Result<(), Refused> {
+        let bytes = asked.request.bytes().into();
+        let parked =
+            Parked { flow: asked.flow, back: asked.back, key: asked.key, caller: caller.clone(), bytes };
+        let has_room = self.parking.put(owner, parked, self.settings.limits.parked);
+        if has_room {
+            self.owners.prepare(owner);
+            self.metrics.requests_parked += 1;
+        }
+        self.drain(owner, out);
+        if has_room { Ok(()) } else { Err(Refused::Full) }
+    }
+
+    fn unpark(&mut self, now: Timestamp, parked: Parked, refused: bool, out: &mut Effects) {
+        let Parked { flow, back, key, caller, bytes } = parked;
+        // Read once more: what was read borrows from octets that are gone.
+        let Ok(request) = Message::parse(&bytes, &self.settings.limits.sip) else { return };
+        let Some(method) = request.method() else { return };
+        let asked = Asked { flow, back, key, method, request: &request };
+        if refused {
+            return self.refuse(now, &asked, &Refused::Documents, out);
+        }
+        self.serve(now, &asked, &caller, out);
+    }
+}

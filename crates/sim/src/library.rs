@@ -1,0 +1,96 @@
+//! The documents of a simulated installation: the memory engine of the store, in virtual time, that outlives a node.
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sip_stack::Timestamp;
+use store::docs::{Commit, DocStore, MemoryDocs, Operation, Precondition, Write, wait};
+use xcap::{Change, DocumentSelector, ETag, Found, Unavailable, Version, Want};
+
+/// Documents, and how readily they are read. A clone is the same library.
+#[derive(Clone)]
+pub struct Library {
+    docs: Arc<MemoryDocs>,
+    state: Arc<Mutex<State>>,
+    /// How long a reader waits.
+    pub delay: Duration,
+    /// Whether readers get an answer at all.
+    pub healthy: bool,
+}
+
+#[derive(Default)]
+struct State {
+    changes: Vec<Change>,
+    /// Versions so far.
+    written: u32,
+}
+
+impl Default for Library {
+    fn default() -> Self {
+        let docs = Arc::new(MemoryDocs::default());
+        let state = Arc::new(Mutex::new(State::default()));
+        let heard = Arc::clone(&state);
+        docs.listen(Box::new(move |committed| locked(&heard).changes.push(committed.change.clone())));
+        Self { docs, state, delay: Duration::ZERO, healthy: true }
+    }
+}
+
+impl Library {
+    /// One whose readers wait so long.
+    pub fn with_delay(delay: Duration) -> Self {
+        Self { delay, ..Self::default() }
+    }
+
+    /// Puts a document, or deletes it without a body. Versions are `v1`, `v2` and so on over all documents.
+    pub fn write(&self, now: Timestamp, document: &DocumentSelector, body: Option<&[u8]>) {
+        let write = match body {
+            Some(body) => {
+                let mut state = locked(&self.state);
+                state.written += 1;
+                let etag = ETag(format!("v{}", state.written).into());
+                Write::Put { etag, mime: None, body: body.into() }
+            }
+            None => Write::Delete,
+        };
+        let (auid, name) = (Arc::clone(&document.auid), Arc::clone(&document.name));
+        let operation = Operation { auid, name, precondition: Precondition::None, write };
+        let commit = Commit { tree: document.tree.clone(), at: now, operations: vec![operation] };
+        wait(self.docs.commit(commit)).expect("memory does not fail");
+    }
+
+    /// What there is now.
+    pub fn read(&self, want: &Want) -> Result<Found, Unavailable> {
+        if !self.healthy {
+            return Err(Unavailable);
+        }
+        let documents = match want {
+            Want::Document(document) => vec![document.clone()],
+            Want::Collection { auid, tree } => {
+                let listed = wait(self.docs.list(auid, tree)).map_err(|_| Unavailable)?;
+                listed.into_iter().map(|listed| listed.document).collect()
+            }
+        };
+        let mut found = Vec::new();
+        for document in documents {
+            if let Some(doc) = wait(self.docs.get(&document)).map_err(|_| Unavailable)? {
+                found.push((document, Version { etag: doc.etag, body: doc.body }));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The changes since the last call, in order.
+    pub(crate) fn take_changes(&self) -> Vec<Change> {
+        core::mem::take(&mut locked(&self.state).changes)
+    }
+}
+
+impl core::fmt::Debug for Library {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Library").field("delay", &self.delay).finish_non_exhaustive()
+    }
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -36,13 +36,16 @@
 mod attributes;
 mod checker;
 mod declare;
+mod feed;
+mod local;
 mod model;
 mod moment;
 mod simple;
 mod table;
 mod violation;
 
-pub use checker::{Checker, check};
+pub use feed::{check, check_tree};
+pub use local::Local;
 pub use model::{Automaton, Leaf, Model, Particle};
 pub use simple::{
     ANY_URI, BOOLEAN, DATE, DATE_TIME, ID, INTEGER, LANGUAGE, NON_NEGATIVE, POSITIVE, STRING, Simple, TOKEN,

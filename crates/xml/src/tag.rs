@@ -70,6 +70,18 @@ pub(crate) struct WrittenAttribute {
 }
 
 impl WrittenAttribute {
+    /// Whether it is in no namespace.
+    #[inline]
+    pub(crate) fn is_bare(&self) -> bool {
+        self.namespace == NO_NAMESPACE
+    }
+
+    /// Where its local name stands.
+    #[inline]
+    pub(crate) fn local(&self) -> Span {
+        self.name.local
+    }
+
     /// Whether the local name is this one.
     #[inline]
     pub(crate) fn is_local(&self, text: &str, local: &str) -> bool {

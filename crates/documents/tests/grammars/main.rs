@@ -9,8 +9,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use xml::Limits;
-use xml::schema::{Grammar, check};
+use xml::schema::{Grammar, check, check_tree};
+use xml::{Limits, Tree};
 
 /// An example with one text replaced, and how the refusal goes on after "expected"; nothing if it is still valid.
 type Change = (&'static str, &'static str, &'static str, &'static str);
@@ -24,7 +24,13 @@ fn read(path: &Path) -> String {
 }
 
 fn verdict(document: &str, grammar: &'static Grammar) -> Result<(), String> {
-    check(document.as_bytes(), grammar, &Limits::default()).map_err(|refused| refused.to_string())
+    let limits = Limits::default();
+    let verdict = check(document.as_bytes(), grammar, &limits).map_err(|refused| refused.to_string());
+    if let Ok(tree) = Tree::read(document.as_bytes(), &limits) {
+        let of_tree = check_tree(&tree, grammar).map_err(|refused| refused.to_string());
+        assert_eq!(verdict, of_tree, "a tree is judged as its bytes are");
+    }
+    verdict
 }
 
 /// Checks all examples of a folder: valid, but for those that are named with what they lack.

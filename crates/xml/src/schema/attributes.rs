@@ -1,66 +1,94 @@
 //! The attributes of one start tag, and the ids of a document.
 
+use super::local::Met;
 use super::simple::Simple;
 use super::table::{ANYTHING, Grammar, Openness, Type};
 use super::violation::Violation;
-use crate::scanner::Scanner;
 use crate::stack::Stack;
 use crate::tag::Attribute;
-use crate::token::Start;
 use crate::value::Value;
 
 /// The namespace of `xsi:type`, `xsi:nil` and of hints where schemas are, which may stand on any element.
 const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
+/// An attribute as it was met, put together only if it must be.
+pub(super) trait Written<'a> {
+    /// Whether it is in no namespace.
+    fn is_bare(&self) -> bool;
+    /// Its local name.
+    fn local(&self) -> Met<'a>;
+    /// It, put together.
+    fn attribute(&self) -> Attribute<'a>;
+}
+
 impl Type {
-    /// Checks the attributes of the start tag that was pulled last.
+    /// Checks the attributes of the start tag of `element`, which begins at `at`.
     #[inline]
     pub(super) fn check_attributes<'a>(
         &'static self,
-        scanner: &Scanner<'a>,
-        start: &Start<'a>,
+        element: &str,
+        at: u32,
+        attributes: impl Iterator<Item = impl Written<'a>>,
         grammar: &'static Grammar,
         ids: &mut Ids<'a>,
     ) -> Result<(), Violation> {
         let mut seen = 0_u64;
-        for attribute in scanner.attributes() {
-            let name = &attribute.name;
-            let declared =
-                self.attributes.iter().position(|declared| declared.is(&name.namespace, name.local));
-            match declared {
-                Some(at) => {
+        for written in attributes {
+            // Most attributes are in no namespace and may be any text: nothing more is to be known of those.
+            if written.is_bare() {
+                let local = written.local();
+                let is_it = |declared: &super::Attribute| declared.is_bare() && declared.name.is(local);
+                if let Some(at) = self.attributes.iter().position(is_it) {
                     seen |= 1 << at;
-                    self.check_value(&self.attributes[at].value, &attribute, ids)?;
-                }
-                None if name.namespace == *INSTANCE => self.check_instance(start, &attribute)?,
-                None => {
-                    let is_open = match self.openness {
-                        Openness::Closed => false,
-                        Openness::Other => self.origin.is_other(&name.namespace),
-                        Openness::Any => true,
-                    };
-                    if !is_open {
-                        let at = attribute.span.start;
-                        return Err(Violation::unknown_attribute(
-                            at,
-                            start.name.local,
-                            name.local,
-                            self.origin,
-                        ));
+                    let value = &self.attributes[at].value;
+                    if !value.is_free() {
+                        self.check_value(value, &written.attribute(), ids)?;
                     }
-                    if let Some(global) = grammar.attribute(&name.namespace, name.local) {
-                        self.check_value(&global.value, &attribute, ids)?;
-                    }
+                    continue;
                 }
             }
+            seen |= self.check_other(&written.attribute(), element, grammar, ids)?;
         }
         let missing = |(at, declared): &(usize, &super::Attribute)| declared.required && seen >> at & 1 == 0;
         match self.attributes.iter().enumerate().find(missing) {
-            Some((_, declared)) => {
-                Err(Violation::missing(start.span.start, start.name.local, declared, self.origin))
-            }
+            Some((_, declared)) => Err(Violation::missing(at, element, declared, self.origin)),
             None => Ok(()),
         }
+    }
+
+    /// Checks an attribute that is in a namespace, or not declared: which of the declared ones it is.
+    fn check_other<'a>(
+        &'static self,
+        attribute: &Attribute<'a>,
+        element: &str,
+        grammar: &'static Grammar,
+        ids: &mut Ids<'a>,
+    ) -> Result<u64, Violation> {
+        let name = &attribute.name;
+        let is_it = |declared: &super::Attribute| {
+            declared.name.text == name.local && name.namespace == *declared.namespace
+        };
+        if let Some(at) = self.attributes.iter().position(is_it) {
+            self.check_value(&self.attributes[at].value, attribute, ids)?;
+            return Ok(1 << at);
+        }
+        if name.namespace == *INSTANCE {
+            self.check_instance(element, attribute)?;
+            return Ok(0);
+        }
+        let is_open = match self.openness {
+            Openness::Closed => false,
+            Openness::Other => self.origin.is_other(&name.namespace),
+            Openness::Any => true,
+        };
+        if !is_open {
+            let at = attribute.span.start;
+            return Err(Violation::unknown_attribute(at, element, name.local, self.origin));
+        }
+        if let Some(global) = grammar.attribute(&name.namespace, name.local) {
+            self.check_value(&global.value, attribute, ids)?;
+        }
+        Ok(0)
     }
 
     fn check_value<'a>(
@@ -80,14 +108,12 @@ impl Type {
     }
 
     /// An attribute of XML Schema itself. No element that we declare may be nil; `xsi:type` is passed over.
-    fn check_instance(&'static self, start: &Start<'_>, attribute: &Attribute<'_>) -> Result<(), Violation> {
+    fn check_instance(&'static self, element: &str, attribute: &Attribute<'_>) -> Result<(), Violation> {
         match attribute.name.local {
             "type" | "schemaLocation" | "noNamespaceSchemaLocation" => Ok(()),
             "nil" if core::ptr::eq(self, &raw const ANYTHING) => Ok(()),
-            "nil" => Err(Violation::nil(attribute.span.start, start.name.local, self.origin)),
-            other => {
-                Err(Violation::unknown_attribute(attribute.span.start, start.name.local, other, self.origin))
-            }
+            "nil" => Err(Violation::nil(attribute.span.start, element, self.origin)),
+            other => Err(Violation::unknown_attribute(attribute.span.start, element, other, self.origin)),
         }
     }
 }

@@ -1,36 +1,22 @@
-//! The walk: each token of a document against what may stand there.
+//! The walk: each element of a document against what may stand there.
 
-use super::attributes::Ids;
+use super::attributes::{Ids, Written};
+use super::local::Met;
 use super::model::{Leaf, Leaves};
-use super::table::{ANYTHING, Content, Grammar, Type};
-use super::violation::{Invalid, Place, Violation};
-use crate::limits::Limits;
-use crate::scanner::Scanner;
+use super::table::{ANYTHING, Content, Grammar, Origin, Type};
+use super::violation::{Place, Violation};
+use crate::class::{self, SPACE};
 use crate::span::Span;
 use crate::stack::Stack;
-use crate::token::{End, Start, Text, Token};
-use crate::value::{Place as Written, Value};
+use crate::token::Name;
+use crate::value::{self, Value};
 
-/// Checks a whole document against a grammar, in one pass.
-///
-/// Refuses what [`Scanner`] refuses, and the first place where the document breaks the grammar; of two equal ids the
-/// second is refused after all else. Cost: in proportion to the bytes, times the names that may stand in one place.
-pub fn check(bytes: &[u8], grammar: &'static Grammar, limits: &Limits) -> Result<(), Invalid> {
-    let mut scanner = Scanner::new(bytes, limits)?;
-    let mut checker = Checker::new(grammar);
-    while let Some(token) = scanner.pull()? {
-        checker.take(&scanner, &token)?;
-    }
-    Ok(checker.finish()?)
-}
-
-/// Checks a document token by token, beside whatever else is done with the tokens.
-///
-/// Every token of the document goes to [`Checker::take`] as it is pulled, and [`Checker::finish`] ends the check.
+/// Checks a document element by element.
 #[derive(Debug)]
-pub struct Checker<'a> {
+pub(super) struct Checker<'a> {
     grammar: &'static Grammar,
     open: Stack<Frame<'a>, 12>,
+    namespaces: Namespaces<'a>,
     ids: Ids<'a>,
     text: Gathered<'a>,
 }
@@ -50,6 +36,41 @@ impl Default for Frame<'_> {
     }
 }
 
+/// The namespaces of a document that were found to be those of a grammar, so that names of declarations that were met
+/// before are not compared again.
+#[derive(Debug)]
+struct Namespaces<'a> {
+    known: [(&'a str, &'static Origin); KNOWN],
+    oldest: usize,
+}
+
+/// More than most documents have.
+const KNOWN: usize = 4;
+
+impl<'a> Namespaces<'a> {
+    fn new(any: &'static Origin) -> Self {
+        Self { known: [("", any); KNOWN], oldest: 0 }
+    }
+
+    /// Whether a namespace is that of a grammar.
+    #[inline]
+    fn is(&mut self, namespace: Value<'a>, origin: &'static Origin) -> bool {
+        let written = namespace.raw();
+        // The same place in the document, so the same name.
+        let is_it =
+            |(known, of): &(&str, &Origin)| core::ptr::eq(*known, written) && core::ptr::eq(*of, origin);
+        if self.known.iter().any(is_it) && !written.is_empty() {
+            return true;
+        }
+        let is_same = namespace == *origin.namespace;
+        if is_same {
+            self.known[self.oldest] = (written, origin);
+            self.oldest = (self.oldest + 1) % KNOWN;
+        }
+        is_same
+    }
+}
+
 /// The text of an element with simple content, so far.
 #[derive(Debug, Default)]
 enum Gathered<'a> {
@@ -61,71 +82,83 @@ enum Gathered<'a> {
 
 impl<'a> Checker<'a> {
     /// Before the first token.
-    pub fn new(grammar: &'static Grammar) -> Self {
-        Self { grammar, open: Stack::new(), ids: Ids::default(), text: Gathered::None }
-    }
-
-    /// Checks the token that the scanner has just handed out.
-    #[inline]
-    pub fn take(&mut self, scanner: &Scanner<'a>, token: &Token<'a>) -> Result<(), Violation> {
-        match token {
-            Token::Start(start) => self.start(scanner, start),
-            Token::End(end) => self.end(end),
-            Token::Text(text) | Token::CData(text) => self.text(text),
-            Token::Comment(_) | Token::Instruction(_) => Ok(()),
+    pub(super) fn new(grammar: &'static Grammar) -> Self {
+        Self {
+            grammar,
+            open: Stack::new(),
+            namespaces: Namespaces::new(grammar.root.origin),
+            ids: Ids::default(),
+            text: Gathered::None,
         }
     }
 
-    /// After the last token: refuses an id that stands twice.
-    pub fn finish(self) -> Result<(), Violation> {
-        self.ids.finish()
-    }
-
-    fn start(&mut self, scanner: &Scanner<'a>, start: &Start<'a>) -> Result<(), Violation> {
+    /// Checks a start tag that begins at `at`.
+    #[inline]
+    pub(super) fn start(
+        &mut self,
+        name: &Name<'a>,
+        local: Met<'a>,
+        at: u32,
+        attributes: impl Iterator<Item = impl Written<'a>>,
+    ) -> Result<(), Violation> {
         let kind = match self.open.last_mut() {
-            Some(parent) => parent.child(start, self.grammar)?,
-            None if self.grammar.root.is(&start.name.namespace, start.name.local) => self.grammar.root.kind,
-            None => return Err(Violation::root(start.span.start, self.grammar.root)),
+            Some(parent) => parent.child(name, local, at, self.grammar, &mut self.namespaces)?,
+            None => {
+                let root = self.grammar.root;
+                if !root.is_local(local) || name.namespace != *root.origin.namespace {
+                    return Err(Violation::root(at, root));
+                }
+                root.kind
+            }
         };
-        kind.check_attributes(scanner, start, self.grammar, &mut self.ids)?;
-        self.open.push(Frame::new(start.name.local, kind));
+        kind.check_attributes(name.local, at, attributes, self.grammar, &mut self.ids)?;
+        self.open.push(Frame::new(name.local, kind));
         Ok(())
     }
 
-    fn text(&mut self, text: &Text<'a>) -> Result<(), Violation> {
+    /// Checks a run of text or a CDATA section that begins at `at`.
+    #[inline]
+    pub(super) fn text(&mut self, value: Value<'a>, at: u32) -> Result<(), Violation> {
         let Some(frame) = self.open.last() else { return Ok(()) };
-        let refused = |is_empty| Violation::text_in(text.span.start, frame.name, frame.kind.origin, is_empty);
-        match &frame.kind.content {
-            Content::Elements(_) if !is_space(&text.value) => Err(refused(false)),
-            Content::Empty if !text.value.raw().is_empty() => Err(refused(true)),
+        let is_empty = match &frame.kind.content {
+            Content::Elements(_) if !is_space(&value) => false,
+            Content::Empty if !value.raw().is_empty() => true,
             Content::Text(simple) if !simple.is_free() => {
-                self.text.add(text);
-                Ok(())
+                self.text.add(value, at);
+                return Ok(());
             }
-            Content::Elements(_) | Content::Empty | Content::Text(_) | Content::Mixed(_) => Ok(()),
-        }
+            Content::Elements(_) | Content::Empty | Content::Text(_) | Content::Mixed(_) => return Ok(()),
+        };
+        Err(Violation::text_in(at, frame.name, frame.kind.origin, is_empty))
     }
 
-    fn end(&mut self, end: &End) -> Result<(), Violation> {
+    /// Checks the end of an element, whose content stands there.
+    #[inline]
+    pub(super) fn end(&mut self, content: Span) -> Result<(), Violation> {
         let Some(frame) = self.open.pop() else { return Ok(()) };
         match &frame.kind.content {
             Content::Text(simple) if !simple.is_free() => {
                 let gathered = core::mem::take(&mut self.text);
                 let (value, at) = match &gathered {
-                    Gathered::None => (Value::EMPTY, end.content.start),
+                    Gathered::None => (Value::EMPTY, content.start),
                     Gathered::One(value, at) => (*value, *at),
-                    Gathered::Many(text, at) => (Value::new(text, Written::CData, true), *at),
+                    Gathered::Many(text, at) => (Value::new(text, value::Place::CData, true), *at),
                 };
-                if !value.with_text(|text| simple.takes(text)) {
-                    return Err(Violation::value(at, frame.name, simple, frame.kind.origin));
+                if value.with_text(|text| simple.takes(text)) {
+                    return Ok(());
                 }
-                Ok(())
+                Err(Violation::value(at, frame.name, simple, frame.kind.origin))
             }
             Content::Elements(_) | Content::Mixed(_) if !frame.may_end => {
-                Err(Violation::child(end.content.end, frame.name, &frame.place(), None))
+                Err(Violation::child(content.end, frame.name, &frame.place(), None))
             }
             Content::Elements(_) | Content::Mixed(_) | Content::Text(_) | Content::Empty => Ok(()),
         }
+    }
+
+    /// After the last element: refuses an id that stands twice.
+    pub(super) fn finish(self) -> Result<(), Violation> {
+        self.ids.finish()
     }
 }
 
@@ -141,44 +174,52 @@ impl<'a> Frame<'a> {
 
     /// Goes on past a child: what the child holds. An element that is listed comes before a wildcard that would take it.
     #[inline]
-    fn child(&mut self, start: &Start<'a>, grammar: &'static Grammar) -> Result<&'static Type, Violation> {
+    fn child(
+        &mut self,
+        name: &Name<'a>,
+        local: Met<'a>,
+        at: u32,
+        grammar: &'static Grammar,
+        namespaces: &mut Namespaces<'a>,
+    ) -> Result<&'static Type, Violation> {
         let kind = self.kind;
         let (Content::Elements(model) | Content::Mixed(model)) = &kind.content else {
-            return Err(self.no_child(start));
+            return Err(self.no_child(name, at));
         };
-        let name = &start.name;
+        let namespace = name.namespace;
         let (mut listed, mut wild) = (0, 0);
         let mut found = None;
         let mut rest = self.next;
         while rest != 0 {
-            let at = rest.trailing_zeros();
-            match &model.leaves[at as usize] {
-                Leaf::Other | Leaf::Any => wild |= 1 << at,
-                leaf => {
-                    if let Some(element) = leaf.is(&name.namespace, name.local) {
-                        listed |= 1 << at;
+            let leaf = rest.trailing_zeros();
+            match &model.leaves[leaf as usize] {
+                Leaf::Other | Leaf::Any => wild |= 1 << leaf,
+                named => {
+                    if let Some(element) = named.named(local)
+                        && namespaces.is(namespace, element.origin)
+                    {
+                        listed |= 1 << leaf;
                         found = Some(element.kind);
                     }
                 }
             }
             rest &= rest - 1;
         }
-        let matched = match found {
-            Some(_) => listed,
-            None => model.wildcards(wild, kind.origin, &name.namespace),
-        };
+        if let Some(found) = found {
+            (self.next, self.may_end) = model.after(listed);
+            return Ok(found);
+        }
+        let matched = model.wildcards(wild, kind.origin, &namespace);
         if matched == 0 {
-            return Err(self.no_child(start));
+            return Err(self.no_child(name, at));
         }
         (self.next, self.may_end) = model.after(matched);
-        Ok(found.unwrap_or_else(|| {
-            grammar.element(&name.namespace, name.local).map_or(&ANYTHING, |element| element.kind)
-        }))
+        Ok(grammar.element(&namespace, local).map_or(&ANYTHING, |element| element.kind))
     }
 
     #[cold]
-    fn no_child(&self, start: &Start<'_>) -> Violation {
-        Violation::child(start.span.start, self.name, &self.place(), Some(&start.name))
+    fn no_child(&self, name: &Name<'_>, at: u32) -> Violation {
+        Violation::child(at, self.name, &self.place(), Some(name))
     }
 
     fn place(&self) -> Place<'static> {
@@ -193,17 +234,19 @@ impl<'a> Frame<'a> {
 
 impl<'a> Gathered<'a> {
     /// Another run of the text: comments and CDATA sections part it.
-    fn add(&mut self, text: &Text<'a>) {
-        let Span { start, .. } = text.span;
+    fn add(&mut self, value: Value<'a>, at: u32) {
         *self = match core::mem::take(self) {
-            Self::None => Self::One(text.value, start),
-            Self::One(first, at) => Self::Many(first.text().into_owned() + &text.value.text(), at),
-            Self::Many(so_far, at) => Self::Many(so_far + &text.value.text(), at),
+            Self::None => Self::One(value, at),
+            Self::One(first, at) => Self::Many(first.text().into_owned() + &value.text(), at),
+            Self::Many(so_far, at) => Self::Many(so_far + &value.text(), at),
         };
     }
 }
 
 /// Whether a text is whitespace only, or nothing. A character reference to a space is one too.
+#[inline]
 fn is_space(value: &Value<'_>) -> bool {
-    value.characters().all(|character| matches!(character, ' ' | '\t' | '\r' | '\n'))
+    value.raw().bytes().all(|byte| class::is(byte, SPACE))
+        || !value.is_plain()
+            && value.characters().all(|character| matches!(character, ' ' | '\t' | '\r' | '\n'))
 }

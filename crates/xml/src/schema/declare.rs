@@ -31,7 +31,7 @@ macro_rules! schema {
     (@next $(#[$doc:meta])* $vis:vis element $id:ident = $($name:literal)|+ as $kind:path; $($rest:tt)*) => {
         $(#[$doc])*
         $vis static $id: $crate::schema::Element =
-            $crate::schema::Element { origin: &ORIGIN, names: &[$($name),+], kind: &$kind };
+            $crate::schema::Element { origin: &ORIGIN, names: &[$($crate::schema::Local::new($name)),+], kind: &$kind };
         $crate::schema!(@next $($rest)*);
     };
     (@next $(#[$doc:meta])* $vis:vis element $id:ident = $($name:literal)|+ [$($attribute:expr),*]
@@ -39,7 +39,7 @@ macro_rules! schema {
         $(#[$doc])*
         $vis static $id: $crate::schema::Element = {
             static __TYPE: $crate::schema::Type = $crate::schema!(@type [$($attribute),*] $content);
-            $crate::schema::Element { origin: &ORIGIN, names: &[$($name),+], kind: &__TYPE }
+            $crate::schema::Element { origin: &ORIGIN, names: &[$($crate::schema::Local::new($name)),+], kind: &__TYPE }
         };
         $crate::schema!(@next $($rest)*);
     };
@@ -48,7 +48,7 @@ macro_rules! schema {
         $(#[$doc])*
         $vis static $id: $crate::schema::Element = {
             static __TYPE: $crate::schema::Type = $crate::schema!(@type [$($attribute),*] $how $content);
-            $crate::schema::Element { origin: &ORIGIN, names: &[$($name),+], kind: &__TYPE }
+            $crate::schema::Element { origin: &ORIGIN, names: &[$($crate::schema::Local::new($name)),+], kind: &__TYPE }
         };
         $crate::schema!(@next $($rest)*);
     };

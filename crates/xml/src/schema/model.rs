@@ -1,5 +1,6 @@
 //! Content models: as written, and as the automaton that is walked.
 
+use super::local::{Local, Met};
 use super::table::{Element, Origin};
 use crate::value::Value;
 
@@ -33,7 +34,7 @@ pub enum Leaf {
     /// Any name of the element.
     Element(&'static Element),
     /// One name of the element.
-    Named(&'static Element, &'static str),
+    Named(&'static Element, Local),
     /// [`Particle::Other`].
     Other,
     /// [`Particle::Any`].
@@ -165,7 +166,10 @@ impl<const N: usize> Automaton<N> {
     /// Adds the leaves of a particle. Runs while compiling, so that its recursion costs no document anything.
     const fn add(&mut self, particle: &Particle) -> Fragment {
         match particle {
-            Particle::Element(element) => self.leaf(Leaf::Element(element)),
+            Particle::Element(element) => match element.names {
+                [name] => self.leaf(Leaf::Named(element, *name)),
+                _ => self.leaf(Leaf::Element(element)),
+            },
             Particle::Other => self.leaf(Leaf::Other),
             Particle::Any => self.leaf(Leaf::Any),
             Particle::InOrder(element) => {
@@ -247,14 +251,12 @@ impl<const N: usize> Automaton<N> {
 }
 
 impl Leaf {
-    /// Whether an element of this name is matched here; wildcards apart.
+    /// The element that is matched here, if one of this local name is and it is in its namespace; wildcards apart.
     #[inline]
-    pub(crate) fn is(&self, namespace: &Value<'_>, local: &str) -> Option<&'static Element> {
+    pub(super) fn named(&self, local: Met<'_>) -> Option<&'static Element> {
         match self {
-            Self::Element(element) => element.is(namespace, local).then_some(*element),
-            Self::Named(element, name) => {
-                (*name == local && *namespace == *element.origin.namespace).then_some(*element)
-            }
+            Self::Element(element) => element.is_local(local).then_some(*element),
+            Self::Named(element, name) => name.is(local).then_some(*element),
             Self::Other | Self::Any => None,
         }
     }

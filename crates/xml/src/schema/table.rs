@@ -1,5 +1,6 @@
 //! What a grammar consists of.
 
+use super::local::{Local, Met};
 use super::model::{Model, Particle};
 use super::simple::{LANGUAGE, Simple};
 use crate::namespaces::XML_NAMESPACE;
@@ -40,7 +41,7 @@ pub struct Element {
     /// Its namespace.
     pub origin: &'static Origin,
     /// Its local name; several if elements differ in nothing else.
-    pub names: &'static [&'static str],
+    pub names: &'static [Local],
     /// What it holds.
     pub kind: &'static Type,
 }
@@ -88,7 +89,7 @@ pub struct Attribute {
     /// Its namespace; empty for none, as usual.
     pub namespace: &'static str,
     /// Its local name.
-    pub name: &'static str,
+    pub name: Local,
     /// What its value may be.
     pub value: Simple,
     /// Whether it must be there.
@@ -98,7 +99,7 @@ pub struct Attribute {
 
 /// An attribute that must be there.
 pub const fn required(name: &'static str, value: Simple) -> Attribute {
-    Attribute { namespace: "", name, value, required: true, openness: Openness::Closed }
+    Attribute { namespace: "", name: Local::new(name), value, required: true, openness: Openness::Closed }
 }
 
 /// An attribute that may be there.
@@ -143,18 +144,18 @@ impl Type {
 }
 
 impl Element {
-    /// Whether an element of this expanded name is meant.
+    /// Whether an element of this local name is meant, if it is in the namespace.
     #[inline]
-    pub(super) fn is(&self, namespace: &Value<'_>, local: &str) -> bool {
-        self.names.contains(&local) && *namespace == *self.origin.namespace
+    pub(super) fn is_local(&self, local: Met<'_>) -> bool {
+        self.names.iter().any(|name| name.is(local))
     }
 }
 
 impl Attribute {
-    /// Whether an attribute of this expanded name is meant.
+    /// Whether it is one attribute, in no namespace.
     #[inline]
-    pub(super) fn is(&self, namespace: &Value<'_>, local: &str) -> bool {
-        self.name == local && *namespace == *self.namespace
+    pub(super) const fn is_bare(&self) -> bool {
+        self.namespace.is_empty()
     }
 }
 
@@ -168,18 +169,19 @@ impl Origin {
 
 impl Grammar {
     /// What is declared for a name that a wildcard has matched.
-    pub(super) fn element(&self, namespace: &Value<'_>, local: &str) -> Option<&'static Element> {
+    pub(super) fn element(&self, namespace: &Value<'_>, local: Met<'_>) -> Option<&'static Element> {
         let known = self.vocabularies.iter().find(|known| *namespace == *known.origin.namespace)?;
-        known.elements.iter().copied().find(|element| element.names.contains(&local))
+        known.elements.iter().copied().find(|element| element.is_local(local))
     }
 
     /// What is declared for an attribute that a wildcard has matched.
     pub(super) fn attribute(&self, namespace: &Value<'_>, local: &str) -> Option<&'static Attribute> {
-        if *namespace == *XML_NAMESPACE {
-            return XML_ATTRIBUTES.iter().find(|attribute| attribute.name == local);
-        }
-        let known = self.vocabularies.iter().find(|known| *namespace == *known.origin.namespace)?;
-        known.attributes.iter().find(|attribute| attribute.name == local)
+        let declared = if *namespace == *XML_NAMESPACE {
+            &XML_ATTRIBUTES
+        } else {
+            self.vocabularies.iter().find(|known| *namespace == *known.origin.namespace)?.attributes
+        };
+        declared.iter().find(|attribute| attribute.name.text == local)
     }
 }
 

@@ -77,7 +77,7 @@ impl Violation {
     #[cold]
     pub(super) fn root(offset: u32, root: &Element) -> Self {
         let expected =
-            format!("the root {} of the namespace {}", quoted(root.names[0]), root.origin.namespace);
+            format!("the root {} of the namespace {}", quoted(root.names[0].text), root.origin.namespace);
         Self::new(offset, expected, root.origin)
     }
 
@@ -89,9 +89,7 @@ impl Violation {
         let next = place.model.into_iter().flat_map(|model| model.iter(place.next));
         list(next.flat_map(describe).chain(end), &mut expected);
         if let Some(found) = found {
-            let written = if found.prefix.is_empty() { "" } else { ":" };
-            let written = format!("{}{written}{}", found.prefix, found.local);
-            expected.push_str(&format!(" here, not {}", quoted(&written)));
+            expected.push_str(&format!(" here, not {}", quoted(&found.written())));
         } else {
             expected.push_str(&format!(" before the end of {}", quoted(parent)));
         }
@@ -114,7 +112,7 @@ impl Violation {
 
     #[cold]
     pub(super) fn missing(offset: u32, on: &str, attribute: &Attribute, origin: &Origin) -> Self {
-        Self::new(offset, format!("the attribute {} on {}", quoted(attribute.name), quoted(on)), origin)
+        Self::new(offset, format!("the attribute {} on {}", quoted(attribute.name.text), quoted(on)), origin)
     }
 
     #[cold]
@@ -150,5 +148,5 @@ fn describe(leaf: &'static Leaf) -> impl Iterator<Item = String> {
         Leaf::Other => (&[][..], Some("an element of another namespace")),
         Leaf::Any => (&[][..], Some("an element")),
     };
-    names.iter().map(|name| quoted(name)).chain(wildcard.map(str::to_owned))
+    names.iter().map(|name| quoted(name.text)).chain(wildcard.map(str::to_owned))
 }

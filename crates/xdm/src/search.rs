@@ -27,8 +27,7 @@ pub(crate) fn search(
     check_target(settings, request.query.unwrap_or_default())?;
     let limits = settings.limits.xml();
     let tree = xml::Tree::read(request.body, &limits).map_err(|error| Refusal::document(error, &limits))?;
-    xml::schema::check(request.body, &GRAMMAR, &limits)
-        .map_err(|invalid| Refusal::schema(invalid.to_string()))?;
+    xml::schema::check_tree(&tree, &GRAMMAR).map_err(|violation| Refusal::schema(violation.to_string()))?;
     let search = tree.root().child(NAMESPACE, "search").ok_or(Refusal::schema("no search".to_owned()))?;
     let asked = search.child(NAMESPACE, "request").and_then(|request| request.child(NAMESPACE, "query"));
     let text = asked.map(|query| query.node().string_value()).unwrap_or_default();

@@ -117,8 +117,8 @@ impl Xdms {
         let draft =
             Draft { document, tree: &tree, index: snapshot.index, settings: &self.settings, limits: &limits };
         if let Some(grammar) = plan.target.usage.grammar() {
-            xml::schema::check(body, grammar, &limits)
-                .map_err(|invalid| Refusal::schema(invalid.to_string()))?;
+            xml::schema::check_tree(&tree, grammar)
+                .map_err(|violation| Refusal::schema(violation.to_string()))?;
         }
         plan.target.usage.check(&draft)?;
         self.room(plan, snapshot, body.len())?;

@@ -1,5 +1,7 @@
 //! The command line: what each command does with its arguments.
 
+mod documents;
+
 use std::ffi::OsString;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
@@ -36,6 +38,14 @@ enum Command {
     Config,
     /// Print hashes to put in the place of a plain-text password. Reads the password from standard input.
     Hash(HashArguments),
+    /// Copy all documents of the store into a folder, also while the server runs.
+    Backup(documents::BackUpArguments),
+    /// Put the documents of a back-up into a store that has none. The server must not run.
+    Restore(documents::RestoreArguments),
+    /// Write the documents of one user as plain files, also while the server runs.
+    Export(documents::ExportArguments),
+    /// Put plain files into the store as documents of one user, unchecked. The server must not run.
+    Import(documents::ImportArguments),
     #[command(flatten)]
     Client(client::commands::Command),
 }
@@ -85,6 +95,10 @@ pub fn run(
         Command::Serve(arguments) => serve::serve(&arguments.sources(), err),
         Command::Check(arguments) => check(&arguments.sources(), out, err),
         Command::Config => out.write_all(example(&Config::default()).as_bytes()).map(|()| ExitCode::SUCCESS),
+        Command::Backup(arguments) => documents::run_back_up(arguments, out, err),
+        Command::Restore(arguments) => documents::run_restore(arguments, out, err),
+        Command::Export(arguments) => documents::run_export(arguments, out, err),
+        Command::Import(arguments) => documents::run_import(arguments, out, err),
         Command::Hash(arguments) => hash(&arguments, &mut io::stdin().lock(), out, err),
     };
     // Whoever closed the pipe does not want to read more.

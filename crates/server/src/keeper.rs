@@ -1,6 +1,7 @@
 //! The engines of the store as the writer keeps them, opened by the configuration.
 
 use core::time::Duration;
+use std::path::{Path, PathBuf};
 
 use node::{Epoch, Row, RowChange};
 use store::disk::Disk;
@@ -21,6 +22,11 @@ pub trait Keeper: Send + 'static {
     fn sync(&mut self) -> Result<(), StoreError>;
     /// Tries to make a store that has failed work again. Rows written shortly before may be lost and are written again.
     fn recover(&mut self) -> Result<(), StoreError>;
+}
+
+/// Where the configured store keeps documents, if it keeps any.
+pub fn documents_path(config: &Config) -> PathBuf {
+    Path::new(&config.store.path).join("documents")
 }
 
 /// Opens the store that the configuration names.

@@ -16,7 +16,7 @@ use sip_stack::Timestamp;
 use store::docs::{
     Commit, DocStore, EmbeddedDocs, Operation, Options, Outcome, Precondition, Write as Change, wait,
 };
-use xcap::{DocumentSelector, ETag};
+use xcap::{DocumentSelector, ETag, Tree};
 
 /// As many users as have their document written in turn.
 const USERS: usize = 4096;
@@ -57,6 +57,43 @@ fn main() -> Result<(), Box<dyn Error>> {
         stats.document_bytes >> 20,
     )?;
     read_costs(&docs, &documents, "after opening", &mut out)?;
+    drop(docs);
+    memory_costs(directory.path(), &mut out)
+}
+
+/// Memory of the index: of users with one small document each, and of as many with five.
+fn memory_costs(directory: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
+    const USERS: usize = 100_000;
+    for each in [1, 5] {
+        let options = Options { cache_bytes: 0, feed_entries: 0, ..Options::default() };
+        let docs = EmbeddedDocs::open(directory.join(format!("memory-{each}")), options)?;
+        let before = resident()?;
+        let client = |client: usize| {
+            let docs = &docs;
+            async move {
+                for user in (client..USERS).step_by(64) {
+                    let tree = Tree::User(format!("sip:user{user}@example.com").into());
+                    let operation = |number: usize| Operation {
+                        auid: format!("org.example.usage-{number}").into(),
+                        name: "index".into(),
+                        precondition: Precondition::None,
+                        write: Change::Put {
+                            etag: ETag(format!("{user:012x}").into()),
+                            mime: None,
+                            body: (*b"<small/>").into(),
+                        },
+                    };
+                    let at = Timestamp::from_secs(1_800_000_000);
+                    let commit = Commit { tree, at, operations: (0..each).map(operation).collect() };
+                    docs.commit(commit).await.map_err(|error| error.to_string())?;
+                }
+                Ok(())
+            }
+        };
+        together((0..64).map(client).collect())?;
+        let bytes = resident()?.saturating_sub(before) / (USERS * each) as u64;
+        writeln!(out, "memory: {bytes} bytes a document, {each} documents a user")?;
+    }
     Ok(())
 }
 
@@ -193,6 +230,11 @@ fn together<F: Future<Output = Result<(), String>>>(futures: Vec<F>) -> Result<(
         }
     }
     Ok(())
+}
+
+fn resident() -> io::Result<u64> {
+    let text = fs::read_to_string("/proc/self/statm")?;
+    Ok(text.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096)
 }
 
 /// Processor time of all threads that are alive.

@@ -73,6 +73,10 @@ fn documents(out: &mut String, entrance: &EntranceView) {
     gauge(out, "rollcall_documents", "Documents.", stats.documents);
     gauge(out, "rollcall_document_bytes", "Their octets.", stats.document_bytes);
     gauge(out, "rollcall_document_log_bytes", "Octets of the files that keep them.", stats.disk_bytes);
+    let help = "1 while commits of documents fail: a full or failing disk.";
+    gauge(out, "rollcall_document_store_failing", help, u64::from(stats.failing.is_some()));
+    let help = "1 while the space of old documents is not won back: damage, or a failing disk.";
+    gauge(out, "rollcall_document_store_stuck", help, u64::from(stats.stuck.is_some()));
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a sum of 2^53 octets is eight petabytes")]

@@ -32,6 +32,7 @@ use crate::http::counts::Counts;
 use crate::http::listener::{Bound, Listeners};
 use crate::http::rate::Meter;
 use crate::http::tls::{self, Certificate, Source, TlsError};
+use crate::keeper;
 use crate::library::Shelves;
 
 /// Requests at work may end within this time when the server stops.
@@ -108,9 +109,20 @@ impl Entrance {
         let plan = Plan { config, epoch, key, clock };
         match config.store.engine {
             Engine::Embedded if config.roles.xdm => {
-                let options = Options { cache_bytes: config.xdm.cache.0, ..Options::default() };
-                let path = PathBuf::from(&config.store.path).join("documents");
-                let store = Arc::new(EmbeddedDocs::open(path, options)?);
+                let defaults = Options::default();
+                let document_max = u32::try_from(config.xdm.document_max.0).unwrap_or(u32::MAX);
+                let options = Options {
+                    cache_bytes: config.xdm.cache.0,
+                    document_bytes_max: defaults.document_bytes_max.max(document_max),
+                    ..defaults
+                };
+                let store = Arc::new(EmbeddedDocs::open(keeper::documents_path(config), options)?);
+                if store.found().torn_bytes > 0 {
+                    tracing::warn!(
+                        bytes = store.found().torn_bytes,
+                        "the end of the documents' log was unfinished and is cut: the last stop was a crash"
+                    );
+                }
                 for damage in &store.found().damaged {
                     tracing::error!(%damage, "a document is damaged; it is not served until it is written anew");
                 }

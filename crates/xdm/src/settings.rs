@@ -70,6 +70,11 @@ impl Settings {
             && (matches!(self.users, Users::Everybody) || self.is_listed(user))
     }
 
+    /// The path of a URI below an XCAP root of ours, without its first slash.
+    pub(crate) fn below_root<'u>(&self, uri: &'u str) -> Option<&'u str> {
+        self.roots.iter().find_map(|root| uri.strip_prefix(&**root)?.strip_prefix('/'))
+    }
+
     /// Whether a domain, in lower case, is one of ours.
     pub(crate) fn serves_domain(&self, domain: &str) -> bool {
         self.domains.is_empty() || self.domains.iter().any(|ours| **ours == *domain)

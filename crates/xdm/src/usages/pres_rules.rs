@@ -112,8 +112,8 @@ fn check_external_lists(draft: &Draft<'_>, rule: Element<'_>) -> Result<(), Refu
     for entry in lists.flat_map(Element::elements).filter(|entry| entry.is(OMA_COMMON_POLICY, "entry")) {
         let Some(anchor) = entry.attribute("", "anc") else { continue };
         let anchor = anchor.value.text();
-        let roots = &draft.settings.roots;
-        let is_here = roots.is_empty() || roots.iter().any(|root| anchor.starts_with(&**root));
+        let settings = draft.settings;
+        let is_here = settings.roots.is_empty() || settings.below_root(&anchor).is_some();
         let owner = anchor.split_once("/users/").and_then(|(_, rest)| rest.split('/').next());
         let owner = owner.and_then(xui::decode).and_then(|xui| xui::owner(&xui));
         if !is_here || owner.as_ref().map(sip::Aor::as_str) != draft.xui() {

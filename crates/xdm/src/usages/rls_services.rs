@@ -82,11 +82,9 @@ fn check_reference(draft: &Draft<'_>, uri: &str) -> Result<(), Refusal> {
     if !lists::is_absolute_http(&uri) {
         return Err(Refusal::constraint("The resource-list must be an absolute HTTP URI."));
     }
-    let roots = &draft.settings.roots;
-    let below_root = roots.iter().find_map(|root| uri.strip_prefix(&**root)?.strip_prefix('/'));
-    let path = match below_root {
+    let path = match draft.settings.below_root(&uri) {
         Some(path) => path,
-        None if roots.is_empty() => {
+        None if draft.settings.roots.is_empty() => {
             let marker = "/resource-lists/";
             let at = uri
                 .find(marker)

@@ -1,7 +1,9 @@
 //! The attributes of one start tag, and the ids of a document.
 
+use core::cmp::Ordering;
+
 use super::local::Met;
-use super::simple::Simple;
+use super::simple::{SPACES, Simple, trimmed};
 use super::table::{ANYTHING, Grammar, Openness, Type};
 use super::violation::Violation;
 use crate::stack::Stack;
@@ -141,7 +143,7 @@ impl Default for Ids<'_> {
 impl<'a> Ids<'a> {
     fn add(&mut self, value: Value<'a>, at: u32) -> Result<(), Violation> {
         let id = Id { value, at };
-        if self.met.len() < FEW && self.met.as_slice().iter().any(|other| other.name().eq(id.name())) {
+        if self.met.len() < FEW && self.met.as_slice().iter().any(|other| other.compare(&id).is_eq()) {
             return Err(id.twice());
         }
         self.met.push(id);
@@ -153,8 +155,8 @@ impl<'a> Ids<'a> {
             return Ok(());
         }
         let sorted = self.met.as_mut_slice();
-        sorted.sort_unstable_by(|a, b| a.name().cmp(b.name()).then(a.at.cmp(&b.at)));
-        let twice = sorted.windows(2).filter(|pair| pair[0].name().eq(pair[1].name())).map(|pair| pair[1]);
+        sorted.sort_unstable_by(|a, b| a.compare(b).then(a.at.cmp(&b.at)));
+        let twice = sorted.windows(2).filter(|pair| pair[0].compare(&pair[1]).is_eq()).map(|pair| pair[1]);
         match twice.min_by_key(|id| id.at) {
             Some(id) => Err(id.twice()),
             None => Ok(()),
@@ -163,12 +165,21 @@ impl<'a> Ids<'a> {
 }
 
 impl Id<'_> {
+    /// By name, in the order of its characters.
+    fn compare(&self, other: &Self) -> Ordering {
+        if self.value.is_plain() && other.value.is_plain() {
+            trimmed(self.value.raw()).cmp(trimmed(other.value.raw()))
+        } else {
+            self.name().cmp(other.name())
+        }
+    }
+
     /// What counts of it: a name has no whitespace within, so none is left.
     fn name(&self) -> impl Iterator<Item = char> {
-        self.value.characters().filter(|character| !matches!(character, ' ' | '\t' | '\r' | '\n'))
+        self.value.characters().filter(|character| !SPACES.contains(character))
     }
 
     fn twice(&self) -> Violation {
-        Violation::id_twice(self.at, self.value.text().trim())
+        Violation::id_twice(self.at, trimmed(&self.value.text()))
     }
 }

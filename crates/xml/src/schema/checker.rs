@@ -3,6 +3,7 @@
 use super::attributes::{Ids, Written};
 use super::local::Met;
 use super::model::{Leaf, Leaves};
+use super::simple::SPACES;
 use super::table::{ANYTHING, Content, Grammar, Origin, Type};
 use super::violation::{Place, Violation};
 use crate::class::{self, SPACE};
@@ -172,7 +173,8 @@ impl<'a> Frame<'a> {
         Self { name, kind, next, may_end }
     }
 
-    /// Goes on past a child: what the child holds. An element that is listed comes before a wildcard that would take it.
+    /// Goes on past a child: what the child holds. Of a name that is listed, what it is listed as; of one that a wildcard
+    /// takes, what is declared for it anywhere.
     #[inline]
     fn child(
         &mut self,
@@ -186,35 +188,35 @@ impl<'a> Frame<'a> {
         let (Content::Elements(model) | Content::Mixed(model)) = &kind.content else {
             return Err(self.no_child(name, at));
         };
-        let namespace = name.namespace;
-        let (mut listed, mut wild) = (0, 0);
+        let (mut matched, mut others) = (0, 0);
         let mut found = None;
         let mut rest = self.next;
         while rest != 0 {
             let leaf = rest.trailing_zeros();
             match &model.leaves[leaf as usize] {
-                Leaf::Other | Leaf::Any => wild |= 1 << leaf,
+                Leaf::Other => others |= 1 << leaf,
+                Leaf::Any => matched |= 1 << leaf,
                 named => {
                     if let Some(element) = named.named(local)
-                        && namespaces.is(namespace, element.origin)
+                        && namespaces.is(name.namespace, element.origin)
                     {
-                        listed |= 1 << leaf;
-                        found = Some(element.kind);
+                        matched |= 1 << leaf;
+                        found = found.or(Some(element.kind));
                     }
                 }
             }
             rest &= rest - 1;
         }
-        if let Some(found) = found {
-            (self.next, self.may_end) = model.after(listed);
-            return Ok(found);
+        if others != 0 && !name.namespace.raw().is_empty() && !namespaces.is(name.namespace, kind.origin) {
+            matched |= others;
         }
-        let matched = model.wildcards(wild, kind.origin, &namespace);
         if matched == 0 {
             return Err(self.no_child(name, at));
         }
         (self.next, self.may_end) = model.after(matched);
-        Ok(grammar.element(&namespace, local).map_or(&ANYTHING, |element| element.kind))
+        Ok(found.unwrap_or_else(|| {
+            grammar.element(&name.namespace, local).map_or(&ANYTHING, |element| element.kind)
+        }))
     }
 
     #[cold]
@@ -247,6 +249,5 @@ impl<'a> Gathered<'a> {
 #[inline]
 fn is_space(value: &Value<'_>) -> bool {
     value.raw().bytes().all(|byte| class::is(byte, SPACE))
-        || !value.is_plain()
-            && value.characters().all(|character| matches!(character, ' ' | '\t' | '\r' | '\n'))
+        || !value.is_plain() && value.characters().all(|character| SPACES.contains(&character))
 }

@@ -1,8 +1,7 @@
 //! Content models: as written, and as the automaton that is walked.
 
 use super::local::{Local, Met};
-use super::table::{Element, Origin};
-use crate::value::Value;
+use super::table::Element;
 
 /// A content model as it is written, a particle in the words of XML Schema.
 #[derive(Clone, Copy, Debug)]
@@ -70,24 +69,6 @@ impl Model {
             rest &= rest - 1;
         }
         (next, matched & self.last != 0)
-    }
-
-    /// Those of a set of wildcards, in a grammar of that origin, that take an element of this namespace.
-    #[inline]
-    pub(crate) fn wildcards(&self, set: Leaves, origin: &Origin, namespace: &Value<'_>) -> Leaves {
-        let mut taken = 0;
-        let mut rest = set;
-        while rest != 0 {
-            let at = rest.trailing_zeros();
-            let is_taken = match self.leaves[at as usize] {
-                Leaf::Other => origin.is_other(namespace),
-                Leaf::Any => true,
-                Leaf::Element(_) | Leaf::Named(..) => false,
-            };
-            taken |= Leaves::from(is_taken) << at;
-            rest &= rest - 1;
-        }
-        taken
     }
 
     /// The leaves of a set, in the order in which they are written.

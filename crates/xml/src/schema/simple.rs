@@ -64,7 +64,7 @@ impl Simple {
 
     /// Whether a text is of this type; that an id is the only one of its name is checked elsewhere.
     pub(super) fn takes(&self, text: &str) -> bool {
-        let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
+        let trimmed = trimmed(text);
         match self {
             Self::Text => true,
             Self::Boolean => matches!(trimmed, "true" | "false" | "1" | "0"),
@@ -93,6 +93,14 @@ impl Simple {
             Self::Matching(_, what) => to.push_str(what),
         }
     }
+}
+
+/// Whitespace, XML 1.0 §2.3.
+pub(super) const SPACES: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// Without the whitespace around it.
+pub(super) fn trimmed(text: &str) -> &str {
+    text.trim_matches(SPACES)
 }
 
 fn describe_integer(min: i128, max: i128, to: &mut String) {

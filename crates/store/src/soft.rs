@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use node::{Epoch, Partition, Row, RowChange};
 
-/// Everything that is kept, as one bundle. The shell is generic over it.
+/// What keeps soft state.
 pub trait Engine: Send + Sync + 'static {
     /// Keeps publications and subscriptions.
     type Soft: SoftStore;

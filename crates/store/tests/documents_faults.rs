@@ -91,6 +91,26 @@ fn what_no_answer_promised_does_not_come_back() {
 }
 
 #[test]
+fn a_full_disk_is_told_and_so_is_its_end() {
+    let disk = SimDisk::new(3);
+    let docs = Docs::open_on(disk.clone(), options()).unwrap();
+    let it = document("alice", "test", "it");
+    let write =
+        |etag: &str| suite::commit("alice", vec![put(&it, Precondition::None, etag, etag.as_bytes())]);
+    wait(docs.commit(write("before"))).unwrap();
+    disk.set_capacity(Some(disk.used() + 50)); // a part of the commit will fit
+    assert_eq!(wait(docs.commit(write("refused"))), Err(StoreError::Full));
+    assert!(docs.stats().failing.is_some());
+    assert_eq!(&*wait(docs.get(&it)).unwrap().unwrap().body, b"before");
+    disk.set_capacity(None);
+    wait(docs.commit(write("after"))).unwrap();
+    assert_eq!(docs.stats().failing, None);
+    let found = Docs::open_on(disk.restart(Tail::Lost), options()).unwrap();
+    assert_eq!(&*wait(found.get(&it)).unwrap().unwrap().body, b"after");
+    assert_eq!(found.found().torn_bytes, 0, "what did not fit was taken back");
+}
+
+#[test]
 fn documents_and_commits_have_a_limit() {
     let docs = Docs::open_on(SimDisk::new(1), options()).unwrap();
     let sized = |size: usize| {

@@ -4,6 +4,8 @@ mod chronicle;
 
 use chronicle::{Chronicle, Docs, go_on_after, operations, options, run_into, scenario};
 use store::disk::{SimDisk, SimFault, Tail};
+use store::docs::suite::{self, document, put};
+use store::docs::{DocStore, Precondition, wait};
 
 fn cut_at_every_operation(tail: Tail) {
     for operation in 0..operations() {
@@ -48,6 +50,49 @@ fn a_second_loss_of_power_while_opening_changes_nothing() {
             drop(Docs::open_on(disk.clone(), options()));
             let context = format!("at {operation}, then at {step}");
             go_on_after(&disk.restart(Tail::Torn), &mut chronicle.clone(), &context);
+        }
+    }
+}
+
+/// Threads whose commits share syncs: of each thread at most the commit that was not answered is in doubt.
+#[test]
+fn commits_that_share_a_sync_stand_or_fall_each_as_a_whole() {
+    const THREADS: usize = 4;
+    for operation in (10..150).step_by(3) {
+        let disk = SimDisk::new(operation);
+        let docs = Docs::open_on(disk.clone(), options()).unwrap();
+        disk.fail_from(operation, SimFault::PowerCut);
+        let commit = |user: &str, version: u64| {
+            let both = ["one", "two"].map(|name| {
+                let body = vec![b'x'; (version * 53 % 300) as usize];
+                put(&document(user, "test", name), Precondition::None, &version.to_string(), &body)
+            });
+            wait(docs.commit(suite::commit(user, both.to_vec())))
+        };
+        let answered: Vec<u64> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS)
+                .map(|thread| {
+                    let commit = &commit;
+                    scope.spawn(move || {
+                        (1..).find(|version| commit(&thread.to_string(), *version).is_err()).unwrap() - 1
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        for tail in [Tail::Lost, Tail::Partly, Tail::Torn, Tail::Kept] {
+            let found = Docs::open_on(disk.restart(tail), options()).unwrap();
+            for (user, answered) in answered.iter().enumerate() {
+                let both = ["one", "two"].map(|name| {
+                    let doc = wait(found.get(&document(&user.to_string(), "test", name))).unwrap();
+                    doc.map_or(0, |doc| doc.etag.0.parse::<u64>().unwrap())
+                });
+                assert_eq!(both[0], both[1], "half a commit, {tail:?} at {operation}");
+                assert!(
+                    both[0] == *answered || both[0] == answered + 1,
+                    "{both:?} after {answered}, {tail:?} at {operation}"
+                );
+            }
         }
     }
 }

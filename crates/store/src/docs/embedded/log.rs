@@ -37,7 +37,7 @@ pub(crate) struct State<F> {
     pub(crate) segments: VecDeque<Segment<F>>,
     /// Bytes of the records of documents that are there.
     pub(crate) live: u64,
-    /// Why commits fail, until the next one that begins a segment.
+    /// Why commits fail, until one succeeds.
     pub(crate) failing: Option<String>,
     /// Why space is not won back.
     pub(crate) stuck: Option<String>,

@@ -208,6 +208,7 @@ impl<D: Disk> Writer<D> {
             (number, length, file) = self.head();
         }
         if let Err(error) = file.append(self.frames.finish(number, length)) {
+            self.shared.write().failing = Some(format!("could not append: {error}"));
             self.spoiled = file.truncate(u64::from(length)).is_err();
             return Err(if self.spoiled { StoreError::Unknown } else { refused(&error) });
         }
@@ -233,7 +234,6 @@ impl<D: Disk> Writer<D> {
             Ok(segment) => {
                 let mut state = self.shared.write();
                 state.segments.push_back(segment);
-                state.failing = None;
                 self.spoiled = false;
                 Ok(())
             }
@@ -270,6 +270,7 @@ impl<D: Disk> Writer<D> {
     fn show(&mut self, planned: &[Planned]) {
         let mut bodies = planned.iter().flat_map(|planned| &planned.changes);
         let mut state = self.shared.write();
+        state.failing = None;
         let mut cache = self.shared.cache();
         let (number, base) = (state.head().number, state.head().length);
         state.head_mut().length += self.frames.length() as u32;

@@ -15,7 +15,7 @@ pub use services::canonical as canonical_service;
 /// told of each change of them before the change's answer is given.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    epoch: u32,
+    life: u64,
     changes: u64,
     pub(crate) services: Services,
     pub(crate) profiles: Profiles,
@@ -23,8 +23,8 @@ pub struct Index {
 
 impl Index {
     /// Empty, in a life of the server: see [`EntityTags`](crate::EntityTags).
-    pub fn new(epoch: u32) -> Self {
-        Self { epoch, ..Self::default() }
+    pub fn new(life: u64) -> Self {
+        Self { life, ..Self::default() }
     }
 
     /// The usages whose documents must be told to the index.
@@ -67,7 +67,7 @@ impl Index {
 
     /// The version of the union of services: another one after each change.
     pub(crate) fn services_etag(&self) -> ETag {
-        ETag(format!("{:x}.s{:x}", self.epoch, self.changes).into())
+        ETag(format!("{:x}.s{:x}", self.life, self.changes).into())
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Archive<D> {
 /// Givers of entity-tags that nobody uses just now.
 struct Tags {
     idle: Vec<EntityTags>,
-    epoch: u32,
+    life: u64,
     lanes: u16,
 }
 
@@ -50,8 +50,9 @@ impl<D: DocStore> Archive<D> {
         clock: Clock,
         hearer: Hearer,
     ) -> Result<Self, StoreError> {
-        let epoch = epoch.0;
-        let mut index = Index::new(epoch);
+        // The epoch alone begins anew when documents are restored beside an empty log of soft state.
+        let life = clock.now().as_secs() << 32 | u64::from(epoch.0);
+        let mut index = Index::new(life);
         for auid in Index::USAGES {
             for user in store.users(auid).await? {
                 learn(&*store, auid, &Tree::User(user), &mut index).await?;
@@ -70,7 +71,7 @@ impl<D: DocStore> Archive<D> {
             xdms: Xdms::new(settings),
             store,
             index,
-            tags: Mutex::new(Tags { idle: Vec::new(), epoch, lanes: 0 }),
+            tags: Mutex::new(Tags { idle: Vec::new(), life, lanes: 0 }),
             lanes: (0..LANES).map(|_| tokio::sync::Mutex::default()).collect(),
             hasher: RandomState::new(),
             clock,
@@ -138,7 +139,7 @@ impl<D: DocStore> Archive<D> {
         let mut tags = self.tags.lock().unwrap_or_else(PoisonError::into_inner);
         tags.idle.pop().unwrap_or_else(|| {
             tags.lanes += 1;
-            EntityTags::new(tags.epoch, tags.lanes)
+            EntityTags::new(tags.life, tags.lanes)
         })
     }
 

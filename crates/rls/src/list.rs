@@ -1,6 +1,7 @@
 //! The owner of the list subscriptions of one watcher to one list, and of what is known of the list's resources.
 
 mod changing;
+mod following;
 mod rows;
 mod subscribing;
 mod telling;
@@ -9,17 +10,19 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use documents::resource_lists::{Entry, Name};
+use documents::resource_lists::{Entry, Limits, Name};
 use sip::Aor;
 use sip_stack::Timestamp;
 use sip_stack::compositor::Lifetimes;
 use sip_stack::notifier::Subscription;
 use sip_stack::subscriptions::{self, SubscriptionId, Subscriptions};
 
+use following::{Shelf, Source};
 pub use subscribing::Subscribe;
 
 use crate::name::ListName;
 use crate::roster::{Roster, Told};
+use crate::service::Policy;
 
 /// What holds for all lists.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +41,14 @@ pub struct Terms<'a> {
     pub unanswered_max: u8,
     /// The host in Content-IDs.
     pub host: &'a str,
+    /// Who may subscribe to a stored list.
+    pub policy: Policy,
+    /// Our own XCAP roots, without a slash at their end.
+    pub roots: &'a [String],
+    /// How far a list is followed.
+    pub flat: Limits,
+    /// How large a document may be.
+    pub xml: xml::Limits,
 }
 
 impl<'a> Terms<'a> {
@@ -88,15 +99,20 @@ pub struct List {
     /// Resources whose first state is on its way within the installation.
     awaited: BTreeSet<u32>,
     subscriptions: Subscriptions<Device>,
+    source: Source,
     changed_at: Timestamp,
+    /// After a restart, until the members are known: the newest change in any row of before.
+    stopped_at: Option<Timestamp>,
     /// What has not changed since then was told before a restart.
     settled_before: Timestamp,
 }
 
 impl List {
-    /// A list without resources so far. `serial` tells it from others at the same place; `secret` is a random number.
-    pub fn new(name: ListName, identities: &[Aor], serial: u32, secret: u64) -> Self {
+    /// A list without resources so far. `owner` is whose list it is, if it is a stored one; `serial` tells it from others
+    /// at the same place; `secret` is a random number.
+    pub fn new(name: ListName, identities: &[Aor], owner: Option<Aor>, serial: u32, secret: u64) -> Self {
         Self {
+            source: owner.map_or(Source::Contained, |owner| Source::Stored(Box::new(Shelf::new(owner)))),
             stored_name: name.to_string().into(),
             name,
             serial,
@@ -107,6 +123,7 @@ impl List {
             awaited: BTreeSet::new(),
             subscriptions: Subscriptions::default(),
             changed_at: Timestamp::ZERO,
+            stopped_at: None,
             settled_before: Timestamp::ZERO,
         }
     }

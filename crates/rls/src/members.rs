@@ -1,13 +1,17 @@
 //! From a service to the resources that it means: its list, flat, with all that it refers to. RFC 4826 §4.5.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use documents::resource_lists::{
     Entry, Flat, Limits, List, Name, Problem, References, Resolved, ResourceLists, flatten,
 };
-use documents::rls_services::{Service, Source};
+use documents::rls_services::{Service, Services, Source};
 use sip::{Aor, Uri};
 use xcap::{Branch, DocumentSelector, Reference, Tree};
 
 use crate::refusal::Refusal;
+use crate::service::find;
 
 /// Where documents are at hand.
 pub trait Library<'a> {
@@ -30,12 +34,15 @@ pub struct Members {
     pub problems: Vec<Problem>,
 }
 
-/// The members of a service of `owner`. `roots` are our own XCAP roots, without a slash at their end.
+/// The members of a service of `owner`, who has all these services. `roots` are our own XCAP roots, without a slash at
+/// their end.
 ///
 /// References lead to documents of the owner and to global ones under our own roots. Others are not followed: they
-/// would tell the owner what is in other users' lists, or have us fetch whatever a document names. A service that refers
-/// to a list that is not there is refused.
+/// would tell the owner what is in other users' lists, or have us fetch whatever a document names. An entry that is
+/// itself a service of the owner stands for the members of that service. A service that refers to a list that is not
+/// there is refused.
 pub fn members<'a>(
+    services: &'a Services,
     service: &'a Service,
     owner: &Aor,
     roots: &[String],
@@ -43,25 +50,38 @@ pub fn members<'a>(
     limits: &Limits,
 ) -> Result<Members, Refusal> {
     let mut reader = Reader { owner, roots, library, documents: Vec::new() };
-    let list = match &service.source {
-        Source::List(list) => list,
-        Source::Reference(anchor) => match reader.list(anchor) {
-            Resolved::Found(list) => list,
-            Resolved::Missing => return Err(Refusal::Unresolvable),
-            Resolved::Unknown => {
-                return Ok(Members { documents: reader.documents, incomplete: true, ..Members::default() });
+    let mut members = Members::default();
+    let mut seen = HashSet::new();
+    let mut left_out = 0;
+    // Each service once, so it ends; what an entry stands for comes in its place.
+    let mut read = vec![core::ptr::from_ref(service)];
+    let mut open = vec![reader.entries(service, limits, &mut members)?.into_iter()];
+    while let Some(innermost) = open.last_mut() {
+        let Some(entry) = innermost.next() else {
+            open.pop();
+            continue;
+        };
+        let nested = Uri::parse(&entry.uri).ok().and_then(|uri| find(services, &uri));
+        if let Some(nested) = nested {
+            if open.len() < limits.depth && !read.contains(&core::ptr::from_ref(nested)) {
+                read.push(nested);
+                // A list within that is not there leaves the list without it.
+                let entries = reader.entries(nested, limits, &mut members).unwrap_or_default();
+                open.push(entries.into_iter());
             }
-        },
-    };
-    let Flat { mut entries, unknown, problems } = flatten(list, &mut reader, limits);
-    entries.retain(|entry| is_subscribable(&entry.uri));
-    Ok(Members {
-        entries,
-        names: list.display_name.iter().cloned().collect(),
-        documents: reader.documents,
-        incomplete: !unknown.is_empty(),
-        problems,
-    })
+        } else if is_subscribable(&entry.uri) && seen.insert(Arc::clone(&entry.uri)) {
+            if members.entries.len() < limits.entries {
+                members.entries.push(entry);
+            } else {
+                left_out += 1;
+            }
+        }
+    }
+    if left_out > 0 {
+        members.problems.push(Problem::TooManyEntries(left_out));
+    }
+    members.documents = reader.documents;
+    Ok(members)
 }
 
 /// Whether one can subscribe to what such a URI names.
@@ -90,6 +110,33 @@ impl<'a> References<'a> for Reader<'a, '_> {
 }
 
 impl<'a> Reader<'a, '_> {
+    /// The entries of a service's list, flat; names are those of the first list.
+    fn entries(
+        &mut self,
+        service: &'a Service,
+        limits: &Limits,
+        members: &mut Members,
+    ) -> Result<Vec<Entry>, Refusal> {
+        let list = match &service.source {
+            Source::List(list) => list,
+            Source::Reference(anchor) => match self.list(anchor) {
+                Resolved::Found(list) => list,
+                Resolved::Missing => return Err(Refusal::Unresolvable),
+                Resolved::Unknown => {
+                    members.incomplete = true;
+                    return Ok(Vec::new());
+                }
+            },
+        };
+        let Flat { entries, unknown, problems } = flatten(list, self, limits);
+        members.incomplete |= !unknown.is_empty();
+        members.problems.extend(problems);
+        if members.names.is_empty() {
+            members.names.extend(list.display_name.clone());
+        }
+        Ok(entries)
+    }
+
     /// What a path below an XCAP root names.
     fn node<T>(
         &mut self,
@@ -186,7 +233,8 @@ mod tests {
     fn read(service: &Service, shelf: &Shelf) -> Result<Members, Refusal> {
         let owner = Aor::parse("sip:joe@example.com").expect("an address-of-record");
         let roots = ["http://xcap.example.com", "https://xcap.example.com/root"].map(str::to_owned);
-        members(service, &owner, &roots, &shelf, &Limits::DEFAULT)
+        let services = Services { services: vec![service.clone()] };
+        members(&services, &services.services[0], &owner, &roots, &shelf, &Limits::DEFAULT)
     }
 
     fn uris(members: &Members) -> Vec<&str> {
@@ -238,6 +286,44 @@ mod tests {
         ] {
             assert_eq!(read(&to(anchor), &shelf), Err(Refusal::Unresolvable), "{anchor}");
         }
+    }
+
+    #[test]
+    fn a_service_in_a_service_stands_for_its_members_and_a_circle_ends() {
+        let service = |uri: &str, entries: &[&str]| Service {
+            uri: uri.into(),
+            source: Source::List(entries.iter().map(|uri| Entry::new(uri)).collect()),
+            packages: None,
+        };
+        let missing = to(
+            "http://xcap.example.com/resource-lists/users/sip:joe@example.com/no/~~/resource-lists/list%5b1%5d",
+        );
+        let services = Services {
+            services: vec![
+                service("sip:all@x", &["sip:1@x", "sip:Work@X", "sip:2@x", "sip:l@example.com", "sip:all@x"]),
+                service("sip:Work@x", &["sip:3@x", "sip:2@x", "sip:all@x", "sip:work@x"]),
+                missing,
+            ],
+        };
+        let owner = Aor::parse("sip:joe@example.com").expect("an address-of-record");
+        let name = "resource-lists/users/sip:joe@example.com/no".to_owned();
+        let shelf = Shelf(BTreeMap::from([(name, None)]));
+        let read = |limits: &Limits| {
+            members(
+                &services,
+                &services.services[0],
+                &owner,
+                &["http://xcap.example.com".to_owned()],
+                &&shelf,
+                limits,
+            )
+        };
+        let all = read(&Limits::DEFAULT).expect("a list");
+        assert_eq!(uris(&all), ["sip:1@x", "sip:3@x", "sip:2@x", "sip:work@x"]);
+        assert_eq!(all.problems, []);
+        let few = read(&Limits { entries: 2, ..Limits::DEFAULT }).expect("a list");
+        assert_eq!(uris(&few), ["sip:1@x", "sip:3@x"]);
+        assert!(few.problems.iter().any(|problem| matches!(problem, Problem::TooManyEntries(_))));
     }
 
     #[test]

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use sip_stack::subscriptions;
+use xcap::Want;
 
 /// The effects of one or more events, in order. A caller's buffer: an event costs no allocation for it.
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// What the list subscriptions ask for.
     pub subscriptions: subscriptions::Outbox,
+    /// Documents that the list must know; the answer goes to [`crate::List::found`].
+    pub wants: Vec<Want>,
     /// What the list asks of resources.
     pub asks: Vec<Ask>,
     /// Numbers for the operator.
@@ -33,4 +36,6 @@ pub struct Counts {
     pub resources_told: u64,
     /// NOTIFYs that said less than was owed, as more did not fit.
     pub split: u64,
+    /// References and entries of lists that were left out: they lead nowhere, in a circle, or beyond a limit.
+    pub left_out: u64,
 }

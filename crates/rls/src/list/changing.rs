@@ -16,7 +16,7 @@ use crate::roster::{Body, Shown};
 impl List {
     /// The list has these members now, each URI once, and these names. Who comes is watched, who goes is forgotten, and
     /// subscribers hear of both.
-    pub fn edit(
+    pub(super) fn edit(
         &mut self,
         now: Timestamp,
         terms: &Terms<'_>,
@@ -106,6 +106,12 @@ impl List {
     pub fn due(&mut self, now: Timestamp, at: Timestamp, id: SubscriptionId, out: &mut Outbox) {
         self.subscriptions.due(now, at, id, &mut out.subscriptions);
         self.release(now, out);
+    }
+
+    /// Every subscription is over, for that reason; each is told so.
+    pub(super) fn end(&mut self, reason: Reason, out: &mut Outbox) {
+        let ids: Vec<_> = self.subscriptions.iter().map(|(id, ..)| id).collect();
+        ids.into_iter().for_each(|id| self.subscriptions.terminate(id, reason, &mut out.subscriptions));
     }
 
     /// Everything is over: no resource is watched any more.

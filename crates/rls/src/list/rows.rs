@@ -23,32 +23,36 @@ impl List {
         self.subscriptions.restore(numbers, row, stored, &mut out.subscriptions)
     }
 
-    /// The list that the request contained which made this owner, after its subscription was put back.
-    pub fn contained(&self) -> Option<Arc<[Entry]>> {
+    /// The list that the request contained, if one did.
+    fn contained(&self) -> Option<Arc<[Entry]>> {
         self.subscriptions.iter().find_map(|(_, _, device)| device.contained.clone())
     }
 
-    /// Takes up work after all rows are back and the members are known: who may not have heard of the last changes is
-    /// told the full state once the states are there again, see
-    /// [`Subscriptions::resume`](sip_stack::subscriptions::Subscriptions::resume); everybody else at the next change.
+    /// Takes up work after all rows are back: asks for the documents, and goes on when the members are known.
     pub fn resume(&mut self, now: Timestamp, terms: &Terms<'_>, stopped_at: Timestamp, out: &mut Outbox) {
+        self.stopped_at = Some(stopped_at);
+        if let Some(entries) = self.contained() {
+            self.edit(now, terms, &entries, Vec::new(), out);
+        }
+        self.prepare(out);
+        if self.is_ready() {
+            self.resumed(now, terms, out);
+        }
+    }
+
+    /// The members are known. After a restart, who may not have heard of the last changes is told the full state once
+    /// the states are there again, see
+    /// [`Subscriptions::resume`](sip_stack::subscriptions::Subscriptions::resume); everybody else at the next change.
+    pub(super) fn resumed(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
+        let Some(stopped_at) = self.stopped_at.take() else { return };
         let Self { stored_name, subscriptions, settled_before, .. } = self;
         *settled_before = Timestamp::ZERO + stopped_at.since(Timestamp::ZERO + UNSETTLED + terms.window);
         let held_until = now + terms.patience;
-        let subscriptions_terms = terms.subscriptions(stored_name);
-        let outbox = &mut out.subscriptions;
-        subscriptions.resume(
-            now,
-            &subscriptions_terms,
-            Timestamp::ZERO,
-            stopped_at,
-            outbox,
-            |_, device, _| {
-                device.held_until = held_until;
-            },
-        );
-        let ids: Vec<_> = subscriptions.iter().map(|(id, ..)| id).collect();
-        outbox.deadlines.extend(ids.into_iter().map(|id| (held_until, id)));
+        let (kept, outbox) = (terms.subscriptions(stored_name), &mut out.subscriptions);
+        subscriptions.resume(&kept, Timestamp::ZERO, stopped_at, outbox, |_, device, _| {
+            device.held_until = held_until;
+        });
+        outbox.deadlines.extend(subscriptions.iter().map(|(id, ..)| (held_until, id)));
     }
 }
 

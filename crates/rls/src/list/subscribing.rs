@@ -7,11 +7,12 @@ use documents::resource_lists::Entry;
 use sip::{Aor, Message};
 use sip_stack::dialog::Dialog;
 use sip_stack::notifier::State;
-use sip_stack::subscriptions::{self, Refresh, Refusal, SubscriptionId};
+use sip_stack::subscriptions::{self, Refresh, SubscriptionId};
 use sip_stack::{Flow, Numbers, Timestamp};
 
 use super::{Device, List, Terms};
 use crate::outbox::{Ask, Outbox};
+use crate::refusal::Refusal;
 use crate::roster::Told;
 
 /// An initial SUBSCRIBE that may be, read as far as this machine needs it.
@@ -40,10 +41,12 @@ impl List {
         subscribe: Subscribe<'_>,
         out: &mut Outbox,
     ) -> Result<(Duration, SubscriptionId), Refusal> {
+        self.check(terms)?;
         let Subscribe { dialog, flow, event, expires, contained } = subscribe;
         let (identities, state) = (Arc::clone(&self.identities), State::Active);
         let subscribe =
             subscriptions::Subscribe { identities: &identities, dialog, flow, event, expires, state };
+        let entries = contained.clone();
         let device = Device::new(now + terms.patience, contained);
         let subscriptions = terms.subscriptions(&self.stored_name);
         let granted = self.subscriptions.subscribe(
@@ -55,6 +58,9 @@ impl List {
             &mut out.subscriptions,
         )?;
         out.subscriptions.deadlines.push((now + terms.patience, granted.1));
+        if let Some(entries) = entries {
+            self.edit(now, terms, &entries, Vec::new(), out);
+        }
         Ok(granted)
     }
 
@@ -70,6 +76,7 @@ impl List {
     ) -> Result<Duration, Refusal> {
         let Refresh { identity, request, cseq, event, .. } = refresh;
         let heard = self.subscriptions.hear(id, identity, request, cseq, Some(event))?;
+        self.check(terms)?;
         let subscriptions = terms.subscriptions(&self.stored_name);
         let lifetime =
             self.subscriptions.refresh(now, &subscriptions, heard, refresh, &mut out.subscriptions)?;
@@ -89,7 +96,7 @@ impl List {
         identity: &Aor,
         request: &Message<'_>,
         cseq: u32,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), subscriptions::Refusal> {
         self.subscriptions.hear(id, identity, request, cseq, None).map(drop)
     }
 

@@ -19,6 +19,7 @@ fn settings() -> Settings {
         publications: Lifetimes::HOUR,
         subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,
+        lists: None,
         oversize: Oversize::Datagram,
         limits: Limits::default(),
     }

@@ -10,6 +10,7 @@ use crate::effects::Effects;
 use crate::owners::Role;
 use crate::shard::{Asked, Shard};
 
+mod lists;
 mod presence;
 mod subscribing;
 
@@ -23,6 +24,8 @@ struct Package {
     subscribe: Role,
     /// Who answers a PUBLISH, if anybody does.
     publish: Option<Role>,
+    /// Whether lists may be subscribed to with it.
+    is_listed: bool,
     /// What a NOTIFY may hold: a SUBSCRIBE accepts it by saying nothing, or by name.
     body: &'static str,
 }
@@ -32,6 +35,7 @@ const PACKAGES: [Package; 1] = [Package {
     name: "presence",
     subscribe: Role::Presence,
     publish: Some(Role::Presence),
+    is_listed: true,
     body: ::presence::refusal::PIDF, // RFC 3856 §6.5
 }];
 
@@ -71,11 +75,19 @@ pub(crate) enum Refused {
     Subscription(subscriptions::Refusal),
     /// The Presence Server's own reasons.
     Presence(Refusal),
+    /// The Resource List Server's own reasons.
+    List(rls::Refusal),
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         Self::Presence(refusal)
+    }
+}
+
+impl From<rls::Refusal> for Refused {
+    fn from(refusal: rls::Refusal) -> Self {
+        Self::List(refusal)
     }
 }
 
@@ -102,6 +114,7 @@ impl Refused {
             Self::Storage => 500,
             Self::Subscription(refusal) => refusal.status(),
             Self::Presence(refusal) => refusal.status(),
+            Self::List(refusal) => refusal.status(),
         }
     }
 
@@ -110,6 +123,7 @@ impl Refused {
         match self {
             Self::Subscription(refusal) => refusal.phrase(),
             Self::Presence(refusal) => refusal.phrase(),
+            Self::List(refusal) => refusal.phrase(),
             _ => "",
         }
     }
@@ -133,6 +147,7 @@ impl Refused {
             }
             Self::Subscription(refusal) => refusal.print(response),
             Self::Presence(refusal) => refusal.print(response),
+            Self::List(refusal) => refusal.print(response),
             Self::NoTransaction | Self::Scheme | Self::NotOurs | Self::NotAcceptable | Self::Field(_) => {}
         }
     }
@@ -191,7 +206,7 @@ impl Shard {
 
     /// Checks that hold for every request that a role answers, then who asks; then the role has it.
     fn authenticated(&mut self, now: Timestamp, asked: &Asked<'_>, out: &mut Effects) -> Result<(), Refused> {
-        check_extensions(asked.request)?;
+        self.check_extensions(asked.request)?;
         match self.authenticator.authenticate(now, &asked.flow, asked.request) {
             Ok(caller) => {
                 self.serve(now, asked, &caller, out);
@@ -215,7 +230,8 @@ impl Shard {
     }
 
     fn options(&mut self, now: Timestamp, asked: &Asked<'_>, out: &mut Effects) -> Result<(), Refused> {
-        check_extensions(asked.request)?;
+        self.check_extensions(asked.request)?;
+        let extensions = self.extensions().join(", ");
         let tag = asked.key.stateless_tag();
         self.answer(now, asked, out, |bytes| {
             let mut response = sip::respond(bytes, asked.request, 200, Some(asked.flow.remote), Some(&tag));
@@ -224,7 +240,7 @@ impl Shard {
             response.field(Name::Accept, ::presence::refusal::PIDF);
             response.field(Name::AcceptEncoding, ::presence::refusal::CODINGS);
             response.field(Name::AcceptLanguage, "*"); // notes are carried in any
-            response.field(Name::Supported, ""); // no extensions, RFC 3261 §20.37
+            response.field(Name::Supported, &extensions); // also if there is none, RFC 3261 §20.37
             response.finish(&[]);
         });
         Ok(())
@@ -243,6 +259,24 @@ impl Shard {
         Ok(())
     }
 
+    /// The extensions that we understand.
+    fn extensions(&self) -> &'static [&'static str] {
+        const LISTS: &[&str] = &[rls::refusal::EVENTLIST, rls::refusal::RECIPIENT_LIST_SUBSCRIBE];
+        match &self.settings.lists {
+            Some(lists) if lists.server.is_some() => LISTS,
+            Some(_) => &LISTS[..1],
+            None => &[],
+        }
+    }
+
+    /// All extensions that a request requires must be ours, RFC 3261 §8.2.2.3.
+    fn check_extensions(&self, request: &Message<'_>) -> Result<(), Refused> {
+        let ours = self.extensions();
+        let is_ours = |tag: &&str| ours.iter().any(|own| own.eq_ignore_ascii_case(tag));
+        let lacking: Vec<&str> = request.values(Name::Require).filter(|tag| !is_ours(tag)).collect();
+        if lacking.is_empty() { Ok(()) } else { Err(Refused::Extension(lacking.join(", "))) }
+    }
+
     /// The presentity that the Request-URI names, if it is one of our domains.
     fn our_aor(&self, request: &Message<'_>) -> Result<Aor, Refused> {
         let uri = Uri::parse(request.uri().unwrap_or_default()).map_err(|_| Refused::Field("Request-URI"))?;
@@ -255,12 +289,6 @@ impl Shard {
             _ => Ok(aor),
         }
     }
-}
-
-/// All extensions that a request requires must be ours, and none is, RFC 3261 §8.2.2.3.
-fn check_extensions(request: &Message<'_>) -> Result<(), Refused> {
-    let required: Vec<&str> = request.values(Name::Require).collect();
-    if required.is_empty() { Ok(()) } else { Err(Refused::Extension(required.join(", "))) }
 }
 
 /// The value of the Event field, and the package of ours that it names.

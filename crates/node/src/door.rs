@@ -67,7 +67,7 @@ pub fn enter<'a>(
         return Entry::Answered;
     }
     let (Some(method), Some(uri)) = (message.method(), message.uri()) else { return Entry::Dropped };
-    let shard = request_owner(&message, method, uri, shards);
+    let shard = request_owner(&message, method, uri, settings, shards);
     Entry::Deliver { shard, message }
 }
 
@@ -135,7 +135,13 @@ fn answer(
     true
 }
 
-fn request_owner(request: &Message<'_>, method: Method<'_>, uri: &str, shards: u16) -> ShardId {
+fn request_owner(
+    request: &Message<'_>,
+    method: Method<'_>,
+    uri: &str,
+    settings: &Settings,
+    shards: u16,
+) -> ShardId {
     let in_dialog = match method {
         // A PUBLISH never belongs to a dialog, whatever tag it carries: RFC 3903 §4.
         Method::Publish => None,
@@ -143,9 +149,20 @@ fn request_owner(request: &Message<'_>, method: Method<'_>, uri: &str, shards: u
     };
     let partition = match in_dialog {
         Some(tag) => Partition(tag.partition),
+        None if method == Method::Subscribe => list_partition(request, settings),
         None => sip::aor_hash(uri).map_or(Partition(0), Partition::of_hash),
     };
     ShardId::owner_of(partition, shards)
+}
+
+/// The partition of an initial SUBSCRIBE: that of whom its Request-URI names. All lists in requests are sent to one URI:
+/// they go to the partition of their sender, as From names it.
+pub(crate) fn list_partition(request: &Message<'_>, settings: &Settings) -> Partition {
+    let uri = request.uri().unwrap_or_default();
+    let is_server = settings.lists.as_ref().is_some_and(|lists| lists.is_server(uri));
+    let from = request.get(Name::From).filter(|_| is_server).and_then(|from| NameAddr::parse(from).ok());
+    let hash = sip::aor_hash(from.map_or(uri, |from| from.uri));
+    hash.map_or(Partition(0), Partition::of_hash)
 }
 
 /// The tag of the To field.

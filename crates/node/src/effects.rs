@@ -7,6 +7,8 @@ use sip_stack::Flow;
 use sip_stack::subscriptions::Content;
 use xcap::Want;
 
+use crate::door::ShardId;
+use crate::letters::Letter;
 use crate::owners::Owner;
 use crate::record::RowChange;
 
@@ -21,6 +23,7 @@ pub struct Effects {
     sends: Vec<Send>,
     rows: Vec<RowChange>,
     enquiries: Vec<Enquiry>,
+    letters: Vec<(ShardId, Letter)>,
 }
 
 /// A question to the document store; its answer goes to [`crate::Shard::documents`] of the same shard.
@@ -73,6 +76,16 @@ impl Effects {
         core::mem::take(&mut self.enquiries)
     }
 
+    /// Brings a letter to another shard.
+    pub(crate) fn bring(&mut self, to: ShardId, letter: Letter) {
+        self.letters.push((to, letter));
+    }
+
+    /// Takes the letters to other shards, in order: each goes to [`crate::Shard::letter`] there.
+    pub fn take_letters(&mut self) -> Vec<(ShardId, Letter)> {
+        core::mem::take(&mut self.letters)
+    }
+
     /// The messages, in order.
     pub fn outgoing(&self) -> impl ExactSizeIterator<Item = Outgoing<'_>> {
         self.sends.iter().map(|send| Outgoing {
@@ -94,7 +107,7 @@ impl Effects {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.sends.is_empty() && self.rows.is_empty() && self.enquiries.is_empty()
+        self.sends.is_empty() && self.rows.is_empty() && self.enquiries.is_empty() && self.letters.is_empty()
     }
 
     /// Forgets everything, keeps the memory.
@@ -103,5 +116,6 @@ impl Effects {
         self.sends.clear();
         self.rows.clear();
         self.enquiries.clear();
+        self.letters.clear();
     }
 }

@@ -6,6 +6,7 @@ mod destinations;
 mod dispatch;
 pub mod door;
 pub mod effects;
+mod letters;
 pub mod metrics;
 mod owners;
 mod parking;
@@ -16,7 +17,8 @@ mod telling;
 
 pub use door::{Entry, ShardId, enter, overloaded};
 pub use effects::{Effects, Enquiry, Outgoing};
+pub use letters::Letter;
 pub use metrics::{Histogram, MetricKind, Metrics};
 pub use record::{Epoch, Kind, Partition, Row, RowChange, RowKey};
-pub use settings::{Limits, Listener, Oversize, Settings};
+pub use settings::{Limits, Listener, Lists, Oversize, Settings};
 pub use shard::{Place, Shard, Storage};

@@ -93,6 +93,22 @@ metrics! {
     subscriptions_presence_active: Gauge,
     /// Pending presence subscriptions.
     subscriptions_presence_pending: Gauge,
+    /// Active list subscriptions.
+    subscriptions_list_active: Gauge,
+    /// Pending list subscriptions.
+    subscriptions_list_pending: Gauge,
+    /// Lists with subscriptions, each watcher's own.
+    lists: Gauge,
+    /// Resources in these lists.
+    list_resources: Gauge,
+    /// NOTIFYs of lists sent, retransmissions not counted.
+    list_notify_sent: Counter,
+    /// Resources that NOTIFYs of lists told of.
+    list_resources_told: Counter,
+    /// NOTIFYs of lists that said less than was owed, as more did not fit.
+    list_notify_split: Counter,
+    /// References and entries of lists that were left out: they lead nowhere, in a circle, or beyond a limit.
+    list_left_out: Counter,
     /// PUBLISH accepted: initial.
     publish_initial: Counter,
     /// PUBLISH accepted: refresh.

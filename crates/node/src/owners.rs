@@ -1,15 +1,18 @@
 //! The owners of a shard, by kind: whatever is asked of a subscription is forwarded to the machine that has it.
 
-use std::collections::HashMap;
+use core::hash::Hash;
+use std::collections::{BTreeSet, HashMap};
 
 use foldhash::quality::FixedState;
 use presence::Presentity;
+use rls::{List, ListName};
 use sip::{Aor, Message};
 use sip_stack::notifier::{Outcome, Subscription};
 use sip_stack::subscriptions::{Notify, Refusal, StoredSubscription, SubscriptionId};
 use sip_stack::{Numbers, Timestamp};
 use xcap::{Change, Found, Tree, Unavailable, Want};
 
+use crate::record::{Partition, RowKey};
 use crate::settings::Settings;
 
 /// Which machine a subscription belongs to.
@@ -17,6 +20,8 @@ use crate::settings::Settings;
 pub(crate) enum Role {
     /// A watcher of a presentity.
     Presence,
+    /// A watcher of a list.
+    List,
 }
 
 impl Role {
@@ -24,6 +29,7 @@ impl Role {
     fn of_row(name: Option<&str>) -> Option<Self> {
         match name {
             None | Some(presence::ROLE) => Some(Self::Presence),
+            Some(rls::ROLE) => Some(Self::List),
             Some(_) => None,
         }
     }
@@ -43,6 +49,11 @@ impl Owner {
     pub(crate) const fn presentity(place: u32) -> Self {
         Self { role: Role::Presence, place }
     }
+
+    /// The list at a place.
+    pub(crate) const fn list(place: u32) -> Self {
+        Self { role: Role::List, place }
+    }
 }
 
 /// A subscription of the shard.
@@ -56,13 +67,13 @@ pub(crate) struct Watching {
 
 /// Owners of one kind by place and by name.
 #[derive(Debug)]
-pub(crate) struct Slab<O> {
+pub(crate) struct Slab<N, O> {
     slots: Vec<Option<O>>,
     free: Vec<u32>,
-    by_name: HashMap<Aor, u32, FixedState>,
+    by_name: HashMap<N, u32, FixedState>,
 }
 
-impl<O> Slab<O> {
+impl<N: Clone + Eq + Hash, O> Slab<N, O> {
     /// An empty one. No table of `seed` is like that of another, since peers choose the names.
     fn new(seed: u64) -> Self {
         let by_name = HashMap::with_hasher(FixedState::with_seed(seed));
@@ -80,7 +91,7 @@ impl<O> Slab<O> {
     }
 
     /// The place of the one with this name, if there is one.
-    pub(crate) fn find(&self, name: &Aor) -> Option<u32> {
+    pub(crate) fn find(&self, name: &N) -> Option<u32> {
         self.by_name.get(name).copied()
     }
 
@@ -93,7 +104,7 @@ impl<O> Slab<O> {
     }
 
     /// The place of the one with this name, made if need be.
-    pub(crate) fn place(&mut self, name: &Aor, make: impl FnOnce() -> O) -> u32 {
+    pub(crate) fn place(&mut self, name: &N, make: impl FnOnce() -> O) -> u32 {
         if let Some(place) = self.by_name.get(name) {
             return *place;
         }
@@ -112,7 +123,7 @@ impl<O> Slab<O> {
     }
 
     /// Lets go of the one at a place.
-    pub(crate) fn remove(&mut self, place: u32, name: &Aor) {
+    pub(crate) fn remove(&mut self, place: u32, name: &N) {
         self.slots[place as usize] = None;
         self.by_name.remove(name);
         self.free.push(place);
@@ -122,21 +133,68 @@ impl<O> Slab<O> {
 /// All owners of a shard, and the buffers that they write into.
 #[derive(Debug)]
 pub(crate) struct Owners {
-    pub(crate) presentities: Slab<Presentity>,
+    pub(crate) presentities: Slab<Aor, Presentity>,
     pub(crate) presence: presence::Outbox,
+    pub(crate) lists: Slab<ListName, List>,
+    pub(crate) list: rls::Outbox,
+    /// The stored lists by the user whose they are.
+    lists_of: HashMap<Aor, BTreeSet<u32>, FixedState>,
     pub(crate) numbers: Numbers,
 }
 
 impl Owners {
     /// No owners yet.
     pub(crate) fn new(numbers: Numbers, seed: u64) -> Self {
-        Self { presentities: Slab::new(seed), presence: presence::Outbox::default(), numbers }
+        Self {
+            presentities: Slab::new(seed),
+            presence: presence::Outbox::default(),
+            lists: Slab::new(seed),
+            list: rls::Outbox::default(),
+            lists_of: HashMap::with_hasher(FixedState::with_seed(seed)),
+            numbers,
+        }
+    }
+
+    /// The place of a list, made if need be. `owner` is whose it is, if it is a stored one.
+    pub(crate) fn make_list(
+        &mut self,
+        name: &ListName,
+        identities: &[Aor],
+        owner: Option<&Aor>,
+        partition: Partition,
+        secret: u64,
+    ) -> u32 {
+        let Self { lists, lists_of, numbers, .. } = self;
+        let place = lists.place(name, || {
+            let serial = numbers.serial();
+            List::new(name.clone(), identities, owner.cloned(), serial, partition.0, secret)
+        });
+        if let Some(owner) = owner {
+            lists_of.entry(owner.clone()).or_default().insert(place);
+        }
+        place
+    }
+
+    /// Lets go of a list.
+    pub(crate) fn remove_list(&mut self, place: u32) {
+        let Some(list) = self.lists.get(place) else { return };
+        let (name, owner) = (list.name().clone(), list.owner().cloned());
+        self.lists.remove(place, &name);
+        if let Some(owner) = owner
+            && let Some(places) = self.lists_of.get_mut(&owner)
+        {
+            places.remove(&place);
+            if places.is_empty() {
+                self.lists_of.remove(&owner);
+            }
+        }
     }
 
     /// A subscription, while it lives.
     pub(crate) fn subscription(&self, watching: Watching) -> Option<&Subscription> {
         match watching.owner.role {
             Role::Presence => self.presentities.get(watching.owner.place)?.subscription(watching.id),
+            Role::List => self.lists.get(watching.owner.place)?.subscription(watching.id),
         }
     }
 
@@ -154,21 +212,31 @@ impl Owners {
                     self.presentities.get_mut(watching.owner.place).ok_or(Refusal::NoSubscription)?;
                 presentity.hear(watching.id, caller, request, cseq)
             }
+            Role::List => {
+                let list = self.lists.get_mut(watching.owner.place).ok_or(Refusal::NoSubscription)?;
+                list.hear(watching.id, caller, request, cseq)
+            }
         }
     }
 
-    /// What to send now; it counts as sent.
+    /// What to send now; it counts as sent. Where a role can say things in several NOTIFYs, its fields and body take
+    /// `room` octets at most.
     pub(crate) fn notify(
         &mut self,
         now: Timestamp,
         settings: &Settings,
         watching: Watching,
+        room: usize,
     ) -> Option<Notify<'_>> {
         let Watching { owner: Owner { role, place }, id } = watching;
         match role {
             Role::Presence => {
                 let presentity = self.presentities.get_mut(place)?;
                 presentity.notify(now, &settings.presence(), id, &mut self.presence)
+            }
+            Role::List => {
+                let terms = settings.lists.as_ref()?.terms(settings);
+                self.lists.get_mut(place)?.notify(now, &terms, id, room, &mut self.list)
             }
         }
     }
@@ -177,6 +245,7 @@ impl Owners {
     pub(crate) fn repeat(&self, watching: Watching) -> Option<Notify<'_>> {
         match watching.owner.role {
             Role::Presence => self.presentities.get(watching.owner.place)?.repeat(watching.id),
+            Role::List => self.lists.get(watching.owner.place)?.repeat(watching.id),
         }
     }
 
@@ -195,6 +264,12 @@ impl Owners {
                     presentity.ended(now, &settings.presence(), id, outcome, &mut self.presence);
                 }
             }
+            Role::List => {
+                let Some(lists) = &settings.lists else { return };
+                if let Some(list) = self.lists.get_mut(place) {
+                    list.ended(now, &lists.terms(settings), id, outcome, &mut self.list);
+                }
+            }
         }
     }
 
@@ -207,11 +282,22 @@ impl Owners {
                     presentity.due_watcher(now, at, id, &mut self.presence);
                 }
             }
+            Role::List => {
+                if let Some(list) = self.lists.get_mut(place) {
+                    list.due(now, at, id, &mut self.list);
+                }
+            }
         }
     }
 
     /// Puts a stored subscription back. Gives it with its dialog's tag.
-    pub(crate) fn restore(&mut self, row: u64, data: &[u8]) -> Option<(u64, Watching)> {
+    pub(crate) fn restore(
+        &mut self,
+        settings: &Settings,
+        row: RowKey,
+        data: &[u8],
+        secret: u64,
+    ) -> Option<(u64, Watching)> {
         let stored = StoredSubscription::read(data)?;
         let role = Role::of_row(stored.role)?;
         match role {
@@ -220,12 +306,23 @@ impl Owners {
                 let place = self.presentities.place(&aor, || Presentity::new(aor.clone()));
                 let presentity = self.presentities.get_mut(place)?;
                 let restored =
-                    presentity.restore_subscription(&mut self.numbers, row, stored, &mut self.presence);
+                    presentity.restore_subscription(&mut self.numbers, row.id, stored, &mut self.presence);
                 let (id, subscription) = restored?;
                 Some((
                     subscription.dialog().local_tag().number,
                     Watching { owner: Owner { role, place }, id },
                 ))
+            }
+            Role::List => {
+                let lists = settings.lists.as_ref()?;
+                let name = ListName::parse(stored.owner)?;
+                let owner = if name.contained.is_none() { Some(lists.owner(&name.uri)?) } else { None };
+                let watcher = [name.watcher.clone()];
+                let place = self.make_list(&name, &watcher, owner.as_ref(), row.partition, secret);
+                let list = self.lists.get_mut(place)?;
+                let restored = list.restore_subscription(&mut self.numbers, row.id, stored, &mut self.list);
+                let (id, subscription) = restored?;
+                Some((subscription.dialog().local_tag().number, Watching { owner: Owner::list(place), id }))
             }
         }
     }
@@ -238,6 +335,11 @@ impl Owners {
                     presentity.prepare(&mut self.presence);
                 }
             }
+            Role::List => {
+                if let Some(list) = self.lists.get_mut(owner.place) {
+                    list.prepare(&mut self.list);
+                }
+            }
         }
     }
 
@@ -245,6 +347,7 @@ impl Owners {
     pub(crate) fn is_ready(&self, owner: Owner) -> bool {
         match owner.role {
             Role::Presence => self.presentities.get(owner.place).is_some_and(Presentity::is_ready),
+            Role::List => self.lists.get(owner.place).is_some_and(List::is_ready),
         }
     }
 
@@ -263,22 +366,36 @@ impl Owners {
                     presentity.found(now, &settings.presence(), want, found, &mut self.presence);
                 }
             }
+            Role::List => {
+                let Some(lists) = &settings.lists else { return };
+                if let Some(list) = self.lists.get_mut(owner.place) {
+                    list.found(now, &lists.terms(settings), want, found, &mut self.list);
+                }
+            }
         }
     }
 
     /// Those whom a change of a document may concern.
     pub(crate) fn concerned(&self, change: &Change) -> Vec<Owner> {
         let Tree::User(xui) = &change.document.tree else { return Vec::new() };
-        let presentity = Aor::parse(xui).ok().and_then(|aor| self.presentities.find(&aor));
-        presentity.map(Owner::presentity).into_iter().collect()
+        let Ok(user) = Aor::parse(xui) else { return Vec::new() };
+        let presentity = self.presentities.find(&user).map(Owner::presentity);
+        let lists = self.lists_of.get(&user).into_iter().flatten().map(|place| Owner::list(*place));
+        presentity.into_iter().chain(lists).collect()
     }
 
     /// A document has changed.
-    pub(crate) fn changed(&mut self, settings: &Settings, owner: Owner, change: &Change) {
+    pub(crate) fn changed(&mut self, now: Timestamp, settings: &Settings, owner: Owner, change: &Change) {
         match owner.role {
             Role::Presence => {
                 if let Some(presentity) = self.presentities.get_mut(owner.place) {
                     presentity.changed(&settings.presence(), change, &mut self.presence);
+                }
+            }
+            Role::List => {
+                let Some(lists) = &settings.lists else { return };
+                if let Some(list) = self.lists.get_mut(owner.place) {
+                    list.document_changed(now, &lists.terms(settings), change, &mut self.list);
                 }
             }
         }

@@ -3,6 +3,8 @@
 use core::time::Duration;
 
 use presence::{Lifetimes, Policy};
+use rls::service::Template;
+use sip::{Aor, Uri};
 use sip_stack::Protocol;
 
 /// One of our own addresses as peers see it.
@@ -47,6 +49,8 @@ pub struct Limits {
     pub presentities: usize,
     /// Subscriptions of a shard (503 with Retry-After).
     pub dialogs: usize,
+    /// Lists of a shard, each watcher's own (503 with Retry-After).
+    pub lists: usize,
     /// Octets of requests of a shard that wait for documents (503 with Retry-After).
     pub parked: usize,
 }
@@ -64,6 +68,7 @@ impl Default for Limits {
             unanswered: 1,
             presentities: 4_000_000,
             dialogs: 4_000_000,
+            lists: 1_000_000,
             parked: 4 * 1024 * 1024,
         }
     }
@@ -86,13 +91,74 @@ pub struct Settings {
     pub subscriptions: Lifetimes,
     /// Least time between two NOTIFYs of one dialog, RFC 3856 §6.10; zero turns it off.
     pub pace: Duration,
+    /// The Resource List Server, if this node plays the role.
+    pub lists: Option<Lists>,
     /// How a NOTIFY too large for a datagram goes out.
     pub oversize: Oversize,
     /// Bounds.
     pub limits: Limits,
 }
 
+/// The Resource List Server.
+#[derive(Clone, Debug)]
+pub struct Lists {
+    /// The URI that takes lists in requests, as [`rls::service::canonical_text`] gives it; none: no such lists.
+    pub server: Option<String>,
+    /// Which URIs are stored lists, and whose.
+    pub template: Template,
+    /// Who may subscribe to a stored list.
+    pub policy: rls::service::Policy,
+    /// Our own XCAP roots, without a slash at their end; none: whatever a document gives for one.
+    pub roots: Vec<String>,
+    /// Changes within this time after a NOTIFY become one.
+    pub window: Duration,
+    /// Octets of one NOTIFY.
+    pub notify_max: usize,
+    /// Subscriptions of one watcher to one list.
+    pub subscriptions_max: usize,
+    /// Resources of one list that are watched; the others are shown as given up.
+    pub watched_max: usize,
+    /// How far a list is followed.
+    pub flat: documents::resource_lists::Limits,
+    /// How large a document may be.
+    pub xml: xml::Limits,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self {
+            server: None,
+            template: Template::parse("<xui>;pres-list=<id>").expect("the form that is read"),
+            policy: rls::service::Policy::Owner,
+            roots: Vec::new(),
+            window: Duration::from_secs(1),
+            notify_max: 64_000,
+            subscriptions_max: 16,
+            watched_max: 1000,
+            flat: documents::resource_lists::Limits::DEFAULT,
+            xml: xml::Limits { bytes: 1024 * 1024, nodes: 100_000, ..xml::Limits::default() },
+        }
+    }
+}
+
+impl Lists {
+    /// Whether this is the URI that takes lists in requests.
+    pub(crate) fn is_server(&self, uri: &str) -> bool {
+        self.server.is_some() && rls::service::canonical_text(uri) == self.server
+    }
+
+    /// Whose stored list this is, if it is one.
+    pub(crate) fn owner(&self, uri: &str) -> Option<Aor> {
+        self.template.owner(&Uri::parse(uri).ok()?)
+    }
+}
+
 impl Settings {
+    /// Whether a user is one of our domains.
+    pub(crate) fn is_ours(&self, aor: &Aor) -> bool {
+        aor.domain().is_none_or(|domain| self.domains.iter().any(|own| own == domain))
+    }
+
     /// What holds for all presentities.
     pub(crate) fn presence(&self) -> presence::Terms<'_> {
         presence::Terms {

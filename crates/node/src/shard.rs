@@ -2,6 +2,8 @@
 
 mod documents;
 mod draining;
+mod letters;
+mod lists;
 mod notifying;
 
 use std::collections::{HashMap, VecDeque};
@@ -20,6 +22,7 @@ use crate::deadlines::{Deadlines, Wake};
 use crate::destinations::{Destinations, Ready};
 use crate::door::{ShardId, way_back};
 use crate::effects::Effects;
+use crate::letters::Letter;
 use crate::metrics::Metrics;
 use crate::owners::{Owner, Owners, Watching};
 use crate::parking::Parking;
@@ -62,6 +65,10 @@ pub struct Shard {
     tells: ClientTransactions<Telling>,
     destinations: Destinations,
     ready: VecDeque<Ready>,
+    /// Letters from one owner of this shard to another.
+    letters: VecDeque<Letter>,
+    /// Presentities that have something to show to those who are interested.
+    showing: VecDeque<u32>,
     deadlines: Deadlines,
     streamless: Streamless,
     /// Via values by listener, up to the branch; Contact values by listener.
@@ -106,6 +113,8 @@ impl Shard {
             tells: ClientTransactions::default(),
             destinations: Destinations::new(settings.limits.window, random.draw()),
             ready: VecDeque::new(),
+            letters: VecDeque::new(),
+            showing: VecDeque::new(),
             deadlines: Deadlines::default(),
             streamless: Streamless::new(random.draw()),
             vias,
@@ -155,7 +164,7 @@ impl Shard {
 
     /// When [`Shard::tick`] is next worth a call; a past instant while there is work left.
     pub fn deadline(&self) -> Option<Timestamp> {
-        if !self.ready.is_empty() {
+        if !(self.ready.is_empty() && self.letters.is_empty() && self.showing.is_empty()) {
             return Some(Timestamp::ZERO);
         }
         match (self.deadlines.next(), self.tells.deadline()) {
@@ -194,6 +203,9 @@ impl Shard {
                 presentity.reauthorize(terms, outbox)
             });
         }
+        for place in self.owners.lists.places() {
+            self.with_list(place, out, |list, terms, _, outbox| list.reauthorize(now, terms, outbox));
+        }
         self.turn(now, out);
     }
 
@@ -201,6 +213,7 @@ impl Shard {
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.metrics.clone();
         metrics.presentities = self.owners.presentities.len() as u64;
+        metrics.lists = self.owners.lists.len() as u64;
         metrics.requests_waiting = self.parking.len() as u64;
         metrics.notify_in_flight = self.tells.len() as u64;
         metrics.notify_waiting = self.destinations.waiting() + self.ready.len() as u64;
@@ -223,7 +236,9 @@ impl Shard {
                 self.metrics.publications += (presentity.publications() - before) as u64;
             }
             Kind::Dialog => {
-                if let Some((tag, watching)) = self.owners.restore(row.key.id, &row.data) {
+                let secret = self.random.draw();
+                let restored = self.owners.restore(&self.settings, row.key, &row.data, secret);
+                if let Some((tag, watching)) = restored {
                     self.dialogs.insert(tag, watching);
                 }
             }
@@ -238,6 +253,7 @@ impl Shard {
                 presentity.resume(stopped_at, outbox)
             });
         }
+        self.start_lists(now, out);
         // All that ran out meanwhile, at once and not in turns: or the first NOTIFYs would still tell of it.
         while let Some((at, wake)) = self.deadlines.take(now) {
             self.wake(now, at, wake, out);
@@ -288,7 +304,7 @@ impl Shard {
         out: &mut Effects,
         handle: impl FnOnce(&mut Presentity, &presence::Terms<'_>, &mut Numbers, &mut presence::Outbox) -> T,
     ) -> Option<T> {
-        let Owners { presentities, presence: outbox, numbers } = &mut self.owners;
+        let Owners { presentities, presence: outbox, numbers, .. } = &mut self.owners;
         let presentity = presentities.get_mut(place)?;
         let publications = presentity.publications();
         let answer = handle(presentity, &self.settings.presence(), numbers, outbox);

@@ -14,7 +14,7 @@ use crate::effects::Effects;
 use crate::settings::{Listener, Oversize, Settings};
 
 /// Requests above this do not go into a datagram, RFC 3261 §18.1.1 (path MTU unknown).
-const DATAGRAM_MAX: usize = 1300;
+pub(crate) const DATAGRAM_MAX: usize = 1300;
 
 /// Where a NOTIFY of `size` octets goes: on its flow, or over a stream to the same address if it is too large for a
 /// datagram and the peer is not known to take none.

@@ -1,6 +1,7 @@
 //! What a presentity asks of its surroundings after an event.
 
 use sip_stack::Timestamp;
+use sip_stack::interest::Shown;
 use sip_stack::subscriptions::{self, Stored};
 use xcap::Want;
 
@@ -15,6 +16,10 @@ pub struct Outbox {
     pub watchers: subscriptions::Outbox,
     /// Documents that the presentity must know; the answer goes to [`crate::Presentity::found`].
     pub wants: Vec<Want>,
+    /// What those within the installation are shown who asked for it.
+    pub shown: Vec<Shown>,
+    /// Whether some of them are to be looked at: call [`crate::Presentity::show`] when there is time.
+    pub showing: bool,
     /// Numbers for the operator.
     pub counts: Counts,
 }

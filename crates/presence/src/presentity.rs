@@ -1,5 +1,6 @@
 //! The owner of all that happens around one presentity: its publications and its watchers.
 
+mod interests;
 mod notifying;
 mod publishing;
 mod rows;
@@ -16,6 +17,7 @@ use sip_stack::compositor::{Lifetimes, Publication};
 use sip_stack::notifier::Subscription;
 use sip_stack::subscriptions::{self, SubscriptionId, Subscriptions};
 
+use interests::Interests;
 pub use publishing::{Publish, Published};
 use rulebook::Rulebook;
 pub use subscribing::Subscribe;
@@ -79,6 +81,7 @@ pub struct Presentity {
     watchers: Subscriptions<Watcher>,
     composed: Composed,
     changed_at: Timestamp,
+    interests: Interests,
     rulebook: Rulebook,
     /// After a restart, until the rules are known: what was there before.
     resuming: Option<Box<Resuming>>,
@@ -104,6 +107,7 @@ impl Presentity {
             watchers: Subscriptions::default(),
             composed,
             changed_at: Timestamp::ZERO,
+            interests: Interests::default(),
             rulebook: Rulebook::default(),
             resuming: None,
         }
@@ -116,7 +120,10 @@ impl Presentity {
 
     /// Whether it can be forgotten.
     pub fn is_empty(&self) -> bool {
-        self.publications.is_empty() && self.removed.is_empty() && self.watchers.is_empty()
+        self.publications.is_empty()
+            && self.removed.is_empty()
+            && self.watchers.is_empty()
+            && self.interests.len() == 0
     }
 
     /// How many publications live.

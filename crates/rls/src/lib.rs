@@ -10,7 +10,7 @@ pub mod refusal;
 pub mod roster;
 pub mod service;
 
-pub use list::{List, ROLE, Subscribe, Terms};
+pub use list::{List, NO_RESOURCE, ROLE, Subscribe, Terms};
 pub use name::ListName;
 pub use outbox::{Ask, Counts, Outbox};
 pub use refusal::Refusal;

@@ -17,6 +17,7 @@ use sip_stack::compositor::Lifetimes;
 use sip_stack::notifier::Subscription;
 use sip_stack::subscriptions::{self, SubscriptionId, Subscriptions};
 
+use changing::edition_of;
 use following::{Shelf, Source};
 pub use subscribing::Subscribe;
 
@@ -67,6 +68,9 @@ impl<'a> Terms<'a> {
 /// The role of this machine in stored subscriptions.
 pub const ROLE: &str = "list";
 
+/// Why a resource is over that nobody serves.
+pub const NO_RESOURCE: &str = "noresource";
+
 /// What is kept with one subscription to the list.
 #[derive(Clone, Debug)]
 struct Device {
@@ -78,6 +82,8 @@ struct Device {
     held_until: Timestamp,
     /// It is owed that NOTIFY, and waits.
     is_held: bool,
+    /// Which members its subscriber knows of, see [`edition_of`].
+    edition: u64,
     /// The list that its SUBSCRIBE contained.
     contained: Option<Arc<[Entry]>>,
 }
@@ -90,12 +96,15 @@ pub struct List {
     /// The name as it stands in stored rows.
     stored_name: Arc<str>,
     serial: u32,
+    partition: u16,
     /// What people call the list.
     names: Vec<Name>,
     identities: Arc<[Aor]>,
     /// Part of boundaries: nobody who publishes can guess it.
     secret: u64,
     roster: Roster,
+    /// Which members there are now.
+    edition: u64,
     /// Resources whose first state is on its way within the installation.
     awaited: BTreeSet<u32>,
     subscriptions: Subscriptions<Device>,
@@ -109,17 +118,26 @@ pub struct List {
 
 impl List {
     /// A list without resources so far. `owner` is whose list it is, if it is a stored one; `serial` tells it from others
-    /// at the same place; `secret` is a random number.
-    pub fn new(name: ListName, identities: &[Aor], owner: Option<Aor>, serial: u32, secret: u64) -> Self {
+    /// at the same place, `partition` says where its rows belong, and `secret` is a random number.
+    pub fn new(
+        name: ListName,
+        identities: &[Aor],
+        owner: Option<Aor>,
+        serial: u32,
+        partition: u16,
+        secret: u64,
+    ) -> Self {
         Self {
             source: owner.map_or(Source::Contained, |owner| Source::Stored(Box::new(Shelf::new(owner)))),
             stored_name: name.to_string().into(),
             name,
             serial,
+            partition,
             names: Vec::new(),
             identities: identities.into(),
             secret,
             roster: Roster::default(),
+            edition: edition_of(&[]),
             awaited: BTreeSet::new(),
             subscriptions: Subscriptions::default(),
             changed_at: Timestamp::ZERO,
@@ -136,6 +154,11 @@ impl List {
     /// Tells it from others at the same place.
     pub fn serial(&self) -> u32 {
         self.serial
+    }
+
+    /// Where its rows belong.
+    pub fn partition(&self) -> u16 {
+        self.partition
     }
 
     /// The watcher by all proven names: back-end subscriptions are made in them.

@@ -10,7 +10,6 @@ use documents::rls_services::{Service, Services, Source};
 use sip::{Aor, Uri};
 use xcap::{Branch, DocumentSelector, Reference, Tree};
 
-use crate::refusal::Refusal;
 use crate::service::find;
 
 /// Where documents are at hand.
@@ -30,17 +29,18 @@ pub struct Members {
     pub documents: Vec<DocumentSelector>,
     /// Whether some of them have not been looked up yet: ask again once they are.
     pub incomplete: bool,
+    /// Whether the list that the service refers to is not there: RFC 4826 §4.5 has its subscriptions refused.
+    pub missing: bool,
     /// What could not be followed, or is too much; the members are right without it.
     pub problems: Vec<Problem>,
 }
 
 /// The members of a service of `owner`, who has all these services. `roots` are our own XCAP roots, without a slash at
-/// their end.
+/// their end; without any, whatever a document gives for one will do, since all that is read is here.
 ///
 /// References lead to documents of the owner and to global ones under our own roots. Others are not followed: they
 /// would tell the owner what is in other users' lists, or have us fetch whatever a document names. An entry that is
-/// itself a service of the owner stands for the members of that service. A service that refers to a list that is not
-/// there is refused.
+/// itself a service of the owner stands for the members of that service.
 pub fn members<'a>(
     services: &'a Services,
     service: &'a Service,
@@ -48,14 +48,16 @@ pub fn members<'a>(
     roots: &[String],
     library: &dyn Library<'a>,
     limits: &Limits,
-) -> Result<Members, Refusal> {
+) -> Members {
     let mut reader = Reader { owner, roots, library, documents: Vec::new() };
     let mut members = Members::default();
     let mut seen = HashSet::new();
     let mut left_out = 0;
     // Each service once, so it ends; what an entry stands for comes in its place.
     let mut read = vec![core::ptr::from_ref(service)];
-    let mut open = vec![reader.entries(service, limits, &mut members)?.into_iter()];
+    let entries = reader.entries(service, limits, &mut members);
+    members.missing = entries.is_none();
+    let mut open = vec![entries.unwrap_or_default().into_iter()];
     while let Some(innermost) = open.last_mut() {
         let Some(entry) = innermost.next() else {
             open.pop();
@@ -81,7 +83,7 @@ pub fn members<'a>(
         members.problems.push(Problem::TooManyEntries(left_out));
     }
     members.documents = reader.documents;
-    Ok(members)
+    members
 }
 
 /// Whether one can subscribe to what such a URI names.
@@ -100,7 +102,10 @@ struct Reader<'a, 'b> {
 
 impl<'a> References<'a> for Reader<'a, '_> {
     fn list(&mut self, anchor: &str) -> Resolved<&'a List> {
-        let path = self.roots.iter().find_map(|root| anchor.strip_prefix(&**root)?.strip_prefix('/'));
+        let path = match self.roots {
+            [] => below_any_root(anchor),
+            roots => roots.iter().find_map(|root| anchor.strip_prefix(&**root)?.strip_prefix('/')),
+        };
         self.node(path, ResourceLists::list)
     }
 
@@ -110,21 +115,21 @@ impl<'a> References<'a> for Reader<'a, '_> {
 }
 
 impl<'a> Reader<'a, '_> {
-    /// The entries of a service's list, flat; names are those of the first list.
+    /// The entries of a service's list, flat; none if it is not there. Names are those of the first list.
     fn entries(
         &mut self,
         service: &'a Service,
         limits: &Limits,
         members: &mut Members,
-    ) -> Result<Vec<Entry>, Refusal> {
+    ) -> Option<Vec<Entry>> {
         let list = match &service.source {
             Source::List(list) => list,
             Source::Reference(anchor) => match self.list(anchor) {
                 Resolved::Found(list) => list,
-                Resolved::Missing => return Err(Refusal::Unresolvable),
+                Resolved::Missing => return None,
                 Resolved::Unknown => {
                     members.incomplete = true;
-                    return Ok(Vec::new());
+                    return Some(Vec::new());
                 }
             },
         };
@@ -134,7 +139,7 @@ impl<'a> Reader<'a, '_> {
         if members.names.is_empty() {
             members.names.extend(list.display_name.clone());
         }
-        Ok(entries)
+        Some(entries)
     }
 
     /// What a path below an XCAP root names.
@@ -156,6 +161,14 @@ impl<'a> Reader<'a, '_> {
         }
         found
     }
+}
+
+/// The path below whatever root an HTTP URI gives: from the application usage on.
+fn below_any_root(anchor: &str) -> Option<&str> {
+    const USAGE: &str = "/resource-lists/";
+    let is_http = anchor.starts_with("http://") || anchor.starts_with("https://");
+    let at = anchor.find(USAGE).filter(|at| is_http && anchor.find("/~~/").is_some_and(|node| *at < node))?;
+    anchor.get(at + 1..)
 }
 
 /// The document that a path below the XCAP root names, and the node in it; none if the path is not of that kind, or leads
@@ -230,7 +243,7 @@ mod tests {
         Service { uri: "sip:l@example.com".into(), source: Source::Reference(anchor.into()), packages: None }
     }
 
-    fn read(service: &Service, shelf: &Shelf) -> Result<Members, Refusal> {
+    fn read(service: &Service, shelf: &Shelf) -> Members {
         let owner = Aor::parse("sip:joe@example.com").expect("an address-of-record");
         let roots = ["http://xcap.example.com", "https://xcap.example.com/root"].map(str::to_owned);
         let services = Services { services: vec![service.clone()] };
@@ -255,7 +268,7 @@ mod tests {
             "https://xcap.example.com/root/resource-lists/users/sip%3Ajoe%40EXAMPLE.com/index/~~/resource-lists/list%5B1%5D",
             "http://xcap.example.com/resource-lists/users/joe@example.com/index/~~/resource-lists/list%5b1%5d?xmlns(a=b)",
         ] {
-            let members = read(&to(anchor), &shelf).expect("it is there");
+            let members = read(&to(anchor), &shelf);
             assert_eq!(
                 uris(&members),
                 ["sip:bob@example.com", "pres:amy@example.com", "tel:+15550100"],
@@ -263,7 +276,7 @@ mod tests {
             );
             assert_eq!(members.names, [Name::new("Mine")]);
             assert_eq!(members.documents.iter().map(ToString::to_string).collect::<Vec<_>>(), [INDEX]);
-            assert!(!members.incomplete && members.problems.is_empty());
+            assert!(!members.missing && !members.incomplete && members.problems.is_empty());
         }
     }
 
@@ -284,7 +297,8 @@ mod tests {
             "http://xcap.example.com",
             "file:///etc/passwd",
         ] {
-            assert_eq!(read(&to(anchor), &shelf), Err(Refusal::Unresolvable), "{anchor}");
+            let members = read(&to(anchor), &shelf);
+            assert!(members.missing && members.entries.is_empty(), "{anchor}");
         }
     }
 
@@ -318,10 +332,10 @@ mod tests {
                 limits,
             )
         };
-        let all = read(&Limits::DEFAULT).expect("a list");
+        let all = read(&Limits::DEFAULT);
         assert_eq!(uris(&all), ["sip:1@x", "sip:3@x", "sip:2@x", "sip:work@x"]);
         assert_eq!(all.problems, []);
-        let few = read(&Limits { entries: 2, ..Limits::DEFAULT }).expect("a list");
+        let few = read(&Limits { entries: 2, ..Limits::DEFAULT });
         assert_eq!(uris(&few), ["sip:1@x", "sip:3@x"]);
         assert!(few.problems.iter().any(|problem| matches!(problem, Problem::TooManyEntries(_))));
     }
@@ -333,14 +347,14 @@ mod tests {
                 "http://xcap.example.com/resource-lists/users/sip:joe@example.com/{list}/~~/resource-lists/list%5b1%5d"
             )
         };
-        let members = read(&to(&anchor("index")), &shelf(&[])).expect("nothing is known yet");
+        let members = read(&to(&anchor("index")), &shelf(&[]));
         assert!(members.incomplete);
         assert_eq!(members.documents.len(), 1);
         let content = format!(
             "<list><external anchor=\"{}\"/><entry uri=\"sip:bob@example.com\"/></list>",
             anchor("more")
         );
-        let members = read(&to(&anchor("index")), &shelf(&[(INDEX, &content)])).expect("half is known");
+        let members = read(&to(&anchor("index")), &shelf(&[(INDEX, &content)]));
         assert!(members.incomplete);
         assert_eq!(uris(&members), ["sip:bob@example.com"]);
         assert_eq!(members.documents.len(), 2);

@@ -36,6 +36,8 @@ pub struct Counts {
     pub resources_told: u64,
     /// NOTIFYs that said less than was owed, as more did not fit.
     pub split: u64,
+    /// Resources in lists: how many more there are.
+    pub resources: i64,
     /// References and entries of lists that were left out: they lead nowhere, in a circle, or beyond a limit.
     pub left_out: u64,
 }

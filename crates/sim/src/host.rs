@@ -191,6 +191,12 @@ impl Host {
         for outgoing in self.effects.outgoing() {
             said.push(Said { flow: outgoing.flow, bytes: [outgoing.head, outgoing.body].concat() });
         }
+        let letters = self.effects.take_letters();
         self.effects.clear();
+        for (to, letter) in letters {
+            let to = usize::from(to.0);
+            self.shards[to].letter(now, letter, &mut self.effects);
+            self.collect(now, to, said);
+        }
     }
 }

@@ -7,5 +7,6 @@ pub mod library;
 pub mod manners;
 pub mod pidf;
 pub mod random;
+pub mod rlmi;
 pub mod simulation;
 pub mod wire;

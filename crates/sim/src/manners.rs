@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sip_stack::{Flow, Timestamp};
 
-use crate::pidf;
 use crate::wire::{Message, address, parameter};
+use crate::{pidf, rlmi};
 
 /// Timer F, RFC 3261 §17.1.2.2: a NOTIFY that is not answered stays open that long.
 const TIMER_F: Duration = Duration::from_secs(32);
@@ -56,6 +56,11 @@ struct Dialog {
     open_on: Option<Flow>,
     /// The last NOTIFY.
     last: Option<Message>,
+    /// The version of the last list, and whether the next one must tell all: the first after a SUBSCRIBE.
+    list: Option<u32>,
+    owes_full: bool,
+    /// A crash since: versions may skip numbers once, in a list that tells all.
+    crashed: bool,
     ended: Option<Timestamp>,
 }
 
@@ -112,6 +117,7 @@ impl Manners {
         self.open.clear();
         for dialog in self.dialogs.values_mut() {
             dialog.open = None;
+            dialog.crashed = true;
             dialog.expires_at = dialog.expires_at.max(dialog.expired_at);
             if dialog.ended.is_some_and(|ended| ended + losing >= now) {
                 dialog.ended = None;
@@ -209,6 +215,9 @@ impl Manners {
             open: None,
             open_on: None,
             last: None,
+            list: None,
+            owes_full: true,
+            crashed: false,
             ended: None,
         });
         if fresh && dialog.cseq > 0 {
@@ -220,6 +229,7 @@ impl Manners {
         dialog.expired_at = dialog.expires_at;
         dialog.expires_at = expires_at;
         dialog.remote = flow.remote;
+        dialog.owes_full = true;
         if !target.is_empty() {
             dialog.target = target;
         }
@@ -337,7 +347,13 @@ fn addressed(dialog: &Dialog, now: Timestamp, flow: Flow, notify: &Message) -> R
 }
 
 /// The body is the presentity's, whole and well formed; without one there is no Content-Type.
-fn carried(dialog: &Dialog, notify: &Message) -> Result<(), String> {
+fn carried(dialog: &mut Dialog, notify: &Message) -> Result<(), String> {
+    if notify.get("Content-Type").is_some_and(|kind| kind.starts_with("multipart/related")) {
+        return listed(dialog, notify);
+    }
+    if dialog.list.is_some() {
+        return Err("RFC 4662 §4.5: a NOTIFY without a list after one with a list".into());
+    }
     if notify.body.is_empty() {
         return match notify.get("Content-Type") {
             None => Ok(()),
@@ -352,6 +368,30 @@ fn carried(dialog: &Dialog, notify: &Message) -> Result<(), String> {
     if user_of(&entity) != user_of(&dialog.presentity) {
         return Err(format!("the document is that of {entity}, not of {}", dialog.presentity));
     }
+    Ok(())
+}
+
+/// RFC 4662 §4.1, §4.5, §5.2: what lists must be from one NOTIFY to the next.
+fn listed(dialog: &mut Dialog, notify: &Message) -> Result<(), String> {
+    if !notify.all("Require").any(|tags| tags.contains("eventlist")) {
+        return Err("RFC 4662 §4.1: a list NOTIFY without Require: eventlist".into());
+    }
+    let list = rlmi::read(notify)?;
+    if user_of(&list.uri) != user_of(&dialog.presentity) {
+        return Err(format!("the list is {}, not {}", list.uri, dialog.presentity));
+    }
+    let follows = match dialog.list {
+        None => list.version == 0,
+        Some(last) => list.version == last + 1,
+    };
+    let skips = dialog.crashed && list.full && dialog.list.is_none_or(|last| list.version > last);
+    if !follows && !skips {
+        return Err(format!("RFC 4662 §5.2: version {} follows {:?}", list.version, dialog.list));
+    }
+    if dialog.owes_full && !list.full {
+        return Err("RFC 4662 §5.2: the first NOTIFY after a SUBSCRIBE is not full".into());
+    }
+    (dialog.list, dialog.owes_full, dialog.crashed) = (Some(list.version), false, false);
     Ok(())
 }
 

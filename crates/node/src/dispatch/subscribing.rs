@@ -1,5 +1,7 @@
 //! SUBSCRIBE, as far as it is the same for all event packages.
 
+use core::time::Duration;
+
 use sip::{CSeq, Message, Name};
 use sip_stack::auth::Caller;
 use sip_stack::dialog::{Dialog, LocalTag};
@@ -9,7 +11,7 @@ use sip_stack::{Flow, Timestamp};
 use super::{Package, Refused, event, expires};
 use crate::door::to_tag;
 use crate::effects::Effects;
-use crate::owners::Role;
+use crate::owners::{Role, Watching};
 use crate::record::Partition;
 use crate::shard::{Asked, Shard, Storage};
 
@@ -45,6 +47,9 @@ impl Shard {
         caller: &Caller,
         out: &mut Effects,
     ) -> Result<(), Refused> {
+        if let Some(listed) = self.listed(asked.request) {
+            return self.subscribe_to_list(now, asked, caller, &listed, out);
+        }
         let wish = wish(asked.request);
         match to_tag(asked.request) {
             Some(tag) => self.resubscribe(now, asked, caller, (tag, wish), out),
@@ -73,6 +78,7 @@ impl Shard {
         let dialog = Dialog::accept(asked.request, local_tag).map_err(Refusal::from)?;
         let owner = match package.subscribe {
             Role::Presence => self.watched(&aor)?,
+            Role::List => return Err(Refused::Event), // no package is of lists alone
         };
         if self.must_wait(owner) {
             return self.park(asked, caller, owner, out);
@@ -80,15 +86,30 @@ impl Shard {
         let initial = Initial { caller, dialog, flow: asked.back, event, expires };
         let (lifetime, watching) = match owner.role {
             Role::Presence => self.watch(now, owner.place, initial, out)?,
+            Role::List => return Err(Refused::Event),
         };
+        self.granted(now, asked, lifetime, local_tag, watching, out);
+        Ok(())
+    }
+
+    /// Answers an initial SUBSCRIBE that was granted so long, and remembers its dialog.
+    pub(super) fn granted(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked<'_>,
+        lifetime: Duration,
+        local_tag: LocalTag,
+        watching: Watching,
+        out: &mut Effects,
+    ) {
         self.opened(local_tag.number, watching);
         if lifetime.is_zero() {
             self.metrics.subscribe_fetch += 1;
         } else {
             self.metrics.subscribe_initial += 1;
         }
-        self.subscribed(now, asked, lifetime.as_secs(), Some(&local_tag.to_string()), out);
-        Ok(())
+        let tag = local_tag.to_string();
+        self.subscribed(now, asked, watching.owner.role, lifetime, Some(&tag), out);
     }
 
     fn resubscribe(
@@ -128,13 +149,14 @@ impl Shard {
                     });
                 granted.ok_or(Refusal::NoSubscription)??
             }
+            Role::List => self.refresh_list(now, watching, refresh, out)?,
         };
         if lifetime.is_zero() {
             self.metrics.subscribe_end += 1;
         } else {
             self.metrics.subscribe_refresh += 1;
         }
-        self.subscribed(now, asked, lifetime.as_secs(), None, out);
+        self.subscribed(now, asked, watching.owner.role, lifetime, None, out);
         Ok(())
     }
 
@@ -142,7 +164,8 @@ impl Shard {
         &mut self,
         now: Timestamp,
         asked: &Asked<'_>,
-        expires: u64,
+        role: Role,
+        lifetime: Duration,
         tag: Option<&str>,
         out: &mut Effects,
     ) {
@@ -154,7 +177,10 @@ impl Shard {
                 response.field(Name::RecordRoute, route); // RFC 3261 §12.1.1
             }
             response.field(Name::Contact, &contact);
-            response.number(Name::Expires, expires);
+            response.number(Name::Expires, lifetime.as_secs());
+            if role == Role::List {
+                response.field(Name::Require, rls::refusal::EVENTLIST); // RFC 4662 §4.1
+            }
             response.finish(&[]);
         });
     }

@@ -44,7 +44,7 @@ impl Shard {
     /// A document has changed; told to all shards, in the order of commits.
     pub fn changed(&mut self, now: Timestamp, change: &Change, out: &mut Effects) {
         for owner in self.owners.concerned(change) {
-            self.owners.changed(&self.settings, owner, change);
+            self.owners.changed(now, &self.settings, owner, change);
             self.drain(owner, out);
         }
         self.turn(now, out);

@@ -6,6 +6,7 @@ use super::Shard;
 use crate::deadlines::Wake;
 use crate::destinations::Ready;
 use crate::effects::Effects;
+use crate::letters::Letter;
 use crate::metrics::Metrics;
 use crate::owners::{Owner, Role, Watching};
 use crate::record::{Epoch, Kind, Partition, Row, RowChange, RowKey};
@@ -35,6 +36,7 @@ impl Shard {
     pub(super) fn drain(&mut self, owner: Owner, out: &mut Effects) {
         match owner.role {
             Role::Presence => self.drain_presentity(owner.place, out),
+            Role::List => self.drain_list(owner.place, out),
         }
     }
 
@@ -55,13 +57,48 @@ impl Shard {
         let counts = core::mem::take(&mut outbox.counts);
         self.metrics.publications_expired += counts.expired;
         self.metrics.timers_overdue += counts.overdue;
+        if core::mem::take(&mut outbox.showing) {
+            self.showing.push_back(place);
+        }
         let forgotten = presentity.is_empty() && !self.parking.is_waiting(owner);
         let forgotten = forgotten.then(|| presentity.aor().clone());
         let mut watchers = core::mem::take(&mut self.owners.presence.watchers);
         self.drain_subscriptions(owner, &mut watchers);
         self.owners.presence.watchers = watchers;
+        let mut shown = core::mem::take(&mut self.owners.presence.shown);
+        shown.drain(..).for_each(|shown| self.write_letter(Letter::Shown(shown), out));
+        self.owners.presence.shown = shown;
         if let Some(aor) = forgotten {
             self.owners.presentities.remove(place, &aor);
+        }
+    }
+
+    fn drain_list(&mut self, place: u32, out: &mut Effects) {
+        let owner = Owner::list(place);
+        let Some(list) = self.owners.lists.get_mut(place) else { return };
+        let outbox = &mut self.owners.list;
+        let forgotten = list.is_empty() && !self.parking.is_waiting(owner);
+        if forgotten {
+            list.close(outbox);
+        }
+        let partition = Partition(list.partition());
+        let mut rows = Rows { partition, epoch: self.place.epoch, versions: &mut self.versions };
+        outbox.subscriptions.stored.drain(..).for_each(|stored| rows.keep(Kind::Dialog, stored, out));
+        outbox.wants.drain(..).for_each(|want| out.want(owner, want));
+        let counts = core::mem::take(&mut outbox.counts);
+        self.metrics.list_notify_sent += counts.notifies;
+        self.metrics.list_resources_told += counts.resources_told;
+        self.metrics.list_notify_split += counts.split;
+        self.metrics.list_left_out += counts.left_out;
+        self.metrics.list_resources = self.metrics.list_resources.wrapping_add_signed(counts.resources);
+        let mut asks = core::mem::take(&mut self.owners.list.asks);
+        self.ask(place, &mut asks, out);
+        self.owners.list.asks = asks;
+        let mut subscriptions = core::mem::take(&mut self.owners.list.subscriptions);
+        self.drain_subscriptions(owner, &mut subscriptions);
+        self.owners.list.subscriptions = subscriptions;
+        if forgotten {
+            self.owners.remove_list(place);
         }
     }
 
@@ -94,5 +131,6 @@ fn gauges(metrics: &mut Metrics, role: Role) -> (&mut u64, &mut u64) {
         Role::Presence => {
             (&mut metrics.subscriptions_presence_active, &mut metrics.subscriptions_presence_pending)
         }
+        Role::List => (&mut metrics.subscriptions_list_active, &mut metrics.subscriptions_list_pending),
     }
 }

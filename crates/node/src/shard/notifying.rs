@@ -1,20 +1,21 @@
 //! How a shard tells its watchers, and hears what became of it.
 
 use sip::{CSeq, Message, Method, Name};
-use sip_stack::Timestamp;
 use sip_stack::client_transactions::TransactionId;
 use sip_stack::notifier::{Outcome, Subscription};
+use sip_stack::{Flow, Timestamp};
 
 use super::{Shard, Telling};
 use crate::destinations::Ready;
 use crate::door::Branch;
 use crate::effects::Effects;
 use crate::owners::Watching;
-use crate::telling::{print, way};
+use crate::telling::{DATAGRAM_MAX, print, way};
 
 impl Shard {
     /// Sends NOTIFYs to those whose turn it is, a bounded number.
     pub(super) fn turn(&mut self, now: Timestamp, out: &mut Effects) {
+        self.read_letters(now, out);
         for _ in 0..self.settings.limits.turn {
             let Some(Ready { watching, line }) = self.ready.pop_front() else { return };
             self.tell(now, watching, out);
@@ -29,7 +30,8 @@ impl Shard {
         if !self.destinations.enter(flow, watching) {
             return;
         }
-        let Some(notify) = self.owners.notify(now, &self.settings, watching) else {
+        let room = self.room(now, watching, flow);
+        let Some(notify) = self.owners.notify(now, &self.settings, watching, room) else {
             self.destinations.leave(flow, None, &mut self.ready);
             return self.drain(watching.owner, out);
         };
@@ -46,6 +48,14 @@ impl Shard {
         self.metrics.notify_sent += 1;
         self.metrics.messages_sent += 1;
         self.drain(watching.owner, out);
+    }
+
+    /// How many octets fields and body of a NOTIFY may take on its way.
+    fn room(&self, now: Timestamp, watching: Watching, flow: Flow) -> usize {
+        let head = self.owners.subscription(watching).map_or(0, Subscription::head_size);
+        let most = self.settings.lists.as_ref().map_or(usize::MAX, |lists| lists.notify_max);
+        let way = way(&self.settings, &self.streamless, now, flow, usize::MAX);
+        if way.protocol.is_reliable() { most } else { most.min(DATAGRAM_MAX) }.saturating_sub(head)
     }
 
     pub(super) fn tell_again(&mut self, transaction: TransactionId, telling: Telling, out: &mut Effects) {

@@ -130,5 +130,6 @@ impl Presentity {
         self.composed = Composed::new(&compose(&self.aor, &self.publications));
         self.changed_at = now;
         self.watchers.owe_all(Owed::Change, &mut out.watchers);
+        self.interests.owe_all(out);
     }
 }

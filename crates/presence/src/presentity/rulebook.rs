@@ -84,6 +84,7 @@ impl Presentity {
             (rulebook.asked, rulebook.known) = (false, true);
             rulebook.read();
             self.resumed(now, terms, out);
+            self.interests.owe_all(out);
         }
     }
 
@@ -95,6 +96,7 @@ impl Presentity {
             rulebook.read();
             self.reauthorize(terms, out);
             self.watchers.owe_all(Owed::Change, &mut out.watchers);
+            self.interests.owe_all(out);
         }
     }
 

@@ -91,5 +91,6 @@ impl Presentity {
         for id in blocked {
             self.watchers.terminate(id, Reason::Rejected, &mut out.watchers);
         }
+        self.interests.owe_all(out);
     }
 }

@@ -26,6 +26,7 @@ impl List {
     ) {
         let before: Vec<_> = self.roster.resources().map(|(item, uri)| (item, Arc::clone(uri))).collect();
         let edited = self.roster.edit(members);
+        out.counts.resources += edited.came.len() as i64 - edited.went.len() as i64;
         for (item, uri) in before.into_iter().filter(|(item, _)| edited.went.contains(item)) {
             self.awaited.remove(&item);
             out.asks.push(Ask::Forget(item, uri));
@@ -48,7 +49,9 @@ impl List {
         for item in beyond {
             self.roster.show(item, Shown::Terminated(GIVEN_UP.into()));
         }
-        if !edited.is_nothing() || renamed {
+        self.edition = edition_of(members);
+        // What a subscriber knows of a list that comes back after a restart is seen when it is taken up.
+        if (!edited.is_nothing() || renamed) && self.stopped_at.is_none() {
             self.changed(now, out);
         }
     }
@@ -116,8 +119,24 @@ impl List {
 
     /// Everything is over: no resource is watched any more.
     pub fn close(&mut self, out: &mut Outbox) {
+        out.counts.resources -= self.roster.len() as i64;
         out.asks.extend(self.roster.resources().map(|(item, uri)| Ask::Forget(item, Arc::clone(uri))));
     }
+}
+
+/// A number for these members in this order, with their names: the same in every process and version. FNV-1a, 64 bits.
+pub(super) fn edition_of(members: &[Entry]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |text: &str| {
+        for byte in text.bytes().chain([0xff]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    };
+    for Entry { uri, display_name } in members {
+        add(uri);
+        add(display_name.as_ref().map_or("", |name| &name.text));
+    }
+    hash
 }
 
 /// Why a resource is not watched that is beyond the limit.

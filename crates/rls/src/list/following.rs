@@ -75,7 +75,8 @@ impl Shelf {
         out.counts.left_out += read.as_ref().map_or(0, |(_, members)| members.problems.len() as u64);
         match read {
             Ok((service, members)) => {
-                self.service = service.ok_or(Refusal::Unknown);
+                let service = service.filter(|_| !members.missing);
+                self.service = service.ok_or(Refusal::Unresolvable);
                 Some((members.entries, members.names))
             }
             Err(refusal) => {
@@ -102,7 +103,7 @@ impl Shelf {
         });
         let documents: Vec<_> = documents.collect();
         let library = Read { documents: &documents };
-        let members = members(&services, service, &self.owner, terms.roots, &library, &terms.flat)?;
+        let members = members(&services, service, &self.owner, terms.roots, &library, &terms.flat);
         let kept = Service {
             uri: Arc::clone(&service.uri),
             source: documents::rls_services::Source::List(documents::resource_lists::List::default()),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use documents::resource_lists::{Entry, Name};
+use sip::Aor;
 use sip_stack::bytes::{FieldReader, FieldWriter};
 use sip_stack::notifier::Subscription;
-use sip_stack::subscriptions::{Kept, StoredSubscription, SubscriptionId, UNSETTLED};
+use sip_stack::subscriptions::{Kept, Owed, StoredSubscription, SubscriptionId, UNSETTLED};
 use sip_stack::{Numbers, Timestamp};
 
 use super::{Device, List, Terms};
@@ -20,7 +21,10 @@ impl List {
         stored: StoredSubscription<'_>,
         out: &mut Outbox,
     ) -> Option<(SubscriptionId, &Subscription)> {
-        self.subscriptions.restore(numbers, row, stored, &mut out.subscriptions)
+        let restored = self.subscriptions.restore(numbers, row, stored, &mut out.subscriptions)?;
+        let identities = restored.1.identities().filter_map(|identity| Aor::parse(identity).ok());
+        self.identities = identities.collect();
+        Some(restored)
     }
 
     /// The list that the request contained, if one did.
@@ -45,22 +49,25 @@ impl List {
     /// [`Subscriptions::resume`](sip_stack::subscriptions::Subscriptions::resume); everybody else at the next change.
     pub(super) fn resumed(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
         let Some(stopped_at) = self.stopped_at.take() else { return };
-        let Self { stored_name, subscriptions, settled_before, .. } = self;
+        let Self { stored_name, subscriptions, settled_before, edition, .. } = self;
         *settled_before = Timestamp::ZERO + stopped_at.since(Timestamp::ZERO + UNSETTLED + terms.window);
         let held_until = now + terms.patience;
         let (kept, outbox) = (terms.subscriptions(stored_name), &mut out.subscriptions);
-        subscriptions.resume(&kept, Timestamp::ZERO, stopped_at, outbox, |_, device, _| {
-            device.held_until = held_until;
-        });
+        let hold = |_: &Subscription, device: &mut Device, _: bool| device.held_until = held_until;
+        subscriptions.resume(now, &kept, Timestamp::ZERO, stopped_at, outbox, hold);
         outbox.deadlines.extend(subscriptions.iter().map(|(id, ..)| (held_until, id)));
+        let edited = subscriptions.iter().filter(|(_, _, device)| device.edition != *edition);
+        let edited: Vec<_> = edited.map(|(id, ..)| id).collect();
+        edited.into_iter().for_each(|id| subscriptions.owe(id, Owed::Change, outbox));
     }
 }
 
 impl Kept for Device {
-    /// The list that the request contained. What the subscriber knows is not kept: it is told the full state.
+    /// Which members the subscriber knows of, and the list that its request contained. What it knows of them is not
+    /// kept: it is told the full state.
     fn store(&self, row: &mut FieldWriter) {
         let entries = self.contained.as_deref().unwrap_or_default();
-        row.number(u64::from(self.contained.is_some())).number(entries.len() as u64);
+        row.number(self.edition).number(u64::from(self.contained.is_some())).number(entries.len() as u64);
         for entry in entries {
             row.bytes(entry.uri.as_bytes());
             let name = entry.display_name.as_ref();
@@ -70,6 +77,7 @@ impl Kept for Device {
     }
 
     fn restore(row: &mut FieldReader<'_>) -> Option<Self> {
+        let edition = row.number()?;
         let is_contained = row.number()? != 0;
         let count = row.number()?;
         let mut entries = Vec::new();
@@ -79,6 +87,7 @@ impl Kept for Device {
             let display_name = (!text.is_empty()).then(|| Name { text: text.into(), language });
             entries.push(Entry { uri: uri.into(), display_name });
         }
-        Some(Self::new(Timestamp::ZERO, is_contained.then(|| entries.into())))
+        let contained = is_contained.then(|| entries.into());
+        Some(Self { edition, ..Self::new(Timestamp::ZERO, contained) })
     }
 }

@@ -109,6 +109,13 @@ impl List {
 
 impl Device {
     pub(super) fn new(held_until: Timestamp, contained: Option<Arc<[Entry]>>) -> Self {
-        Self { told: Told::NOTHING, telling: Told::NOTHING, held_until, is_held: false, contained }
+        Self {
+            told: Told::NOTHING,
+            telling: Told::NOTHING,
+            held_until,
+            is_held: false,
+            edition: 0,
+            contained,
+        }
     }
 }

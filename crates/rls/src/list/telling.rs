@@ -31,7 +31,10 @@ impl List {
             device.is_held = !awaited.is_empty() && now < device.held_until;
             let is_over = matches!(turn.subscription.state(), State::Terminated(_));
             let told = if is_over { Told::NOTHING } else { device.told };
-            if device.is_held || !turn.word && !roster.owes(told) {
+            if device.is_held {
+                return Say::Later;
+            }
+            if !turn.word && !roster.owes(told) {
                 return Say::Nothing;
             }
             // One NOTIFY, one version, RFC 4662 §5.2: so both count on after a restart, and skip the same numbers.
@@ -75,11 +78,20 @@ impl List {
         match ended {
             Some(Ended::Delivered(device)) => {
                 device.told = device.telling;
+                let edited = device.told.upto() == Some(changes) && device.edition != self.edition;
+                if edited {
+                    device.edition = self.edition;
+                }
                 // What changed after it was built waits for the end of the window; what did not fit does not.
-                if device.told.upto().is_none() {
+                let upto = device.told.upto();
+                if upto.is_none() {
                     self.subscriptions.owe(id, Owed::Word, &mut out.subscriptions);
-                } else if device.told.upto() != Some(changes) {
+                } else if upto != Some(changes) {
                     self.subscriptions.owe(id, Owed::Change, &mut out.subscriptions);
+                }
+                if edited {
+                    let kept = terms.subscriptions(&self.stored_name);
+                    self.subscriptions.keep(&kept, id, &mut out.subscriptions);
                 }
                 self.forget_what_is_told();
             }

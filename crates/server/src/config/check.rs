@@ -17,6 +17,7 @@ impl Config {
         let mut found = Vec::new();
         self.check_general(&mut found);
         self.check_presence_server(&mut found);
+        self.check_resource_list_server(&mut found);
         self.check_authentication(&mut found);
         self.check_limits(&mut found);
         self.check_web(&mut found);
@@ -88,6 +89,38 @@ impl Config {
         }
         if role.document_max.0 < 256 {
             found.push("presence-server: document-max: no presence document is so small".to_owned());
+        }
+    }
+
+    fn check_resource_list_server(&self, found: &mut Vec<String>) {
+        let role = &self.resource_list_server;
+        let is_user = rls::service::canonical_text(&role.uri).is_some();
+        if !role.uri.is_empty() && !is_user {
+            found.push(format!("resource-list-server: uri: {} is no SIP URI of a user", quoted(&role.uri)));
+        }
+        if rls::service::Template::parse(&role.service_uri_template).is_none() {
+            found.push(format!(
+                "resource-list-server: service-uri-template: {} is not of the form {}",
+                quoted(&role.service_uri_template),
+                quoted("<xui>;pres-list=<id>")
+            ));
+        }
+        for root in &role.xcap_roots {
+            let is_http = root.starts_with("http://") || root.starts_with("https://");
+            if !is_http || root.ends_with('/') {
+                found.push(format!(
+                    "resource-list-server: xcap-roots: {} is no HTTP URI without a slash at its end",
+                    quoted(root)
+                ));
+            }
+        }
+        if role.notify_max.0 < 2048 {
+            found.push("resource-list-server: notify-max: 2048 octets at least".to_owned());
+        }
+        for (key, value) in [("resources-max", role.resources_max), ("depth-max", role.depth_max)] {
+            if value == 0 {
+                found.push(format!("resource-list-server: {key} must be above zero"));
+            }
         }
     }
 

@@ -36,6 +36,16 @@ words! {
         Datagram = "datagram",
     }
 
+    /// Who may subscribe to a stored list.
+    Lists {
+        /// Whose list it is.
+        Owner = "owner",
+        /// Users of the owner's domain.
+        OwnDomain = "own-domain",
+        /// Everyone whose identity is known.
+        Everyone = "everyone",
+    }
+
     /// A digest algorithm, RFC 8760 §2.
     DigestAlgorithm {
         /// SHA-256, RFC 7616.
@@ -227,6 +237,35 @@ tables! {
         threads: u16 = 0, restart;
     }
 
+    /// The Resource List Server: subscriptions to lists, stored (RFC 4662, RFC 4826) or in the request (RFC 5367).
+    /// Present: this node plays the role.
+    ResourceListServer ["resource-list-server"] {
+        /// The URI that takes lists in requests. Empty: "rls" at the first domain.
+        uri: String = String::new(), reload;
+        /// The shape of the URIs of stored lists: whose list, and under which name.
+        service_uri_template: String = "<xui>;pres-list=<id>".to_owned(), reload;
+        /// Who may subscribe to a stored list: "owner", "own-domain" (users of the owner's domain) or "everyone".
+        lists: Lists = Lists::Owner, reload;
+        /// Our own XCAP roots, as references in lists name them, without a slash at their end. None: what a reference
+        /// gives for one does not count. References to other servers or to other users' lists are not followed.
+        xcap_roots: Vec<String> = Vec::new(), reload;
+        /// Changes within this time after a NOTIFY become one.
+        aggregation: Duration = Duration::from_secs(1), reload;
+        /// Largest NOTIFY; what does not fit follows in others. On UDP none is larger than 1300 octets unless it can go
+        /// over TCP.
+        notify_max: Octets = Octets(64_000), reload;
+        /// Resources of one list; a list in a request that has more is refused, of a stored one they are left out.
+        resources_max: usize = 1000, reload;
+        /// Back-end subscriptions of one list; the resources beyond are shown as given up.
+        subscriptions_max: usize = 1000, reload;
+        /// Lists within lists.
+        depth_max: usize = 16, reload;
+        /// References that one list may follow.
+        references_max: usize = 100, reload;
+        /// Largest list document.
+        document_max: Octets = Octets(1 << 20), reload;
+    }
+
     /// Who a caller is, and how it is proven.
     Authentication ["authentication"] {
         /// Take every request's word for who sent it. For laboratories on loopback; the server warns.
@@ -291,6 +330,8 @@ tables! {
         uri: Octets = Octets(2 << 10), restart;
         /// Presentities with state, per shard. Above it: 503 with Retry-After.
         presentities: usize = 4_000_000, reload;
+        /// Lists with subscriptions, each watcher's own, per shard. Above it: 503 with Retry-After.
+        lists: usize = 1_000_000, reload;
         /// Subscriptions, per shard. Above it: 503 with Retry-After.
         subscriptions: usize = 4_000_000, reload;
         /// What a shard keeps of requests that wait for documents. Above it: 503 with Retry-After.

@@ -12,7 +12,10 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use keys::{Admin, AggregationProxy, Authentication, General, Limits, Log, PresenceServer, Store, Xdm};
+use keys::{
+    Admin, AggregationProxy, Authentication, General, Limits, Log, PresenceServer, ResourceListServer, Store,
+    Xdm,
+};
 use nearest::nearest;
 use table::Table;
 use toml::de::{DeTable, DeValue};
@@ -29,6 +32,8 @@ pub struct Config {
     pub xdm: Xdm,
     /// `[aggregation-proxy]`
     pub aggregation_proxy: AggregationProxy,
+    /// `[resource-list-server]`
+    pub resource_list_server: ResourceListServer,
     /// `[authentication]`
     pub authentication: Authentication,
     /// `[store]`
@@ -46,6 +51,8 @@ pub struct Config {
 /// The roles that a table switches on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Roles {
+    /// The Resource List Server.
+    pub resource_list_server: bool,
     /// The document servers.
     pub xdm: bool,
     /// The Aggregation Proxy.
@@ -54,7 +61,7 @@ pub struct Roles {
 
 impl Roles {
     /// All of them.
-    pub const ALL: Self = Self { xdm: true, aggregation_proxy: true };
+    pub const ALL: Self = Self { resource_list_server: true, xdm: true, aggregation_proxy: true };
 
     /// Whether there is an HTTP entrance for clients.
     pub fn has_entrance(self) -> bool {
@@ -63,6 +70,7 @@ impl Roles {
 
     fn switch_on(&mut self, table: &str) {
         match table {
+            "resource-list-server" => self.resource_list_server = true,
             "xdm" => self.xdm = true,
             "aggregation-proxy" => self.aggregation_proxy = true,
             _ => {}
@@ -142,10 +150,11 @@ fn read_file(path: &Path) -> Result<String, Problem> {
 
 impl Config {
     /// The tables in the order of the example; the first has no name.
-    pub fn tables(&self) -> [&dyn Table; 9] {
+    pub fn tables(&self) -> [&dyn Table; 10] {
         [
             &self.general,
             &self.presence_server,
+            &self.resource_list_server,
             &self.xdm,
             &self.aggregation_proxy,
             &self.authentication,
@@ -156,10 +165,11 @@ impl Config {
         ]
     }
 
-    fn tables_mut(&mut self) -> [&mut dyn Table; 9] {
+    fn tables_mut(&mut self) -> [&mut dyn Table; 10] {
         [
             &mut self.general,
             &mut self.presence_server,
+            &mut self.resource_list_server,
             &mut self.xdm,
             &mut self.aggregation_proxy,
             &mut self.authentication,
@@ -305,6 +315,7 @@ impl Config {
             }
         }
         for (name, mine, theirs) in [
+            ("resource-list-server", self.roles.resource_list_server, new.roles.resource_list_server),
             ("xdm", self.roles.xdm, new.roles.xdm),
             ("aggregation-proxy", self.roles.aggregation_proxy, new.roles.aggregation_proxy),
         ] {
@@ -316,6 +327,7 @@ impl Config {
         self.presence_server.adopt(&new.presence_server);
         self.xdm.adopt(&new.xdm);
         self.aggregation_proxy.adopt(&new.aggregation_proxy);
+        self.resource_list_server.adopt(&new.resource_list_server);
         self.authentication.adopt(&new.authentication);
         self.store.adopt(&new.store);
         self.admin.adopt(&new.admin);

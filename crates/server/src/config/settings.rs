@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use node::{Listener, Oversize, Settings};
+use node::{Listener, Lists, Oversize, Settings};
 use presence::{Lifetimes, Policy};
 use sip_stack::auth;
 
@@ -44,12 +44,40 @@ impl Config {
                 max: role.subscription_max,
             },
             pace: role.pace,
+            lists: self.lists(),
             oversize: match role.oversize {
                 keys::Oversize::Stream => Oversize::Stream,
                 keys::Oversize::Datagram => Oversize::Datagram,
             },
             limits: self.node_limits(),
         })
+    }
+
+    fn lists(&self) -> Option<Lists> {
+        let role = &self.resource_list_server;
+        let first = self.general.domains.first().map_or("localhost", String::as_str);
+        let uri = if role.uri.is_empty() { format!("sip:rls@{first}") } else { role.uri.clone() };
+        let lists = Lists {
+            server: rls::service::canonical_text(&uri),
+            template: rls::service::Template::parse(&role.service_uri_template)?,
+            policy: match role.lists {
+                keys::Lists::Owner => rls::service::Policy::Owner,
+                keys::Lists::OwnDomain => rls::service::Policy::OwnDomain,
+                keys::Lists::Everyone => rls::service::Policy::Everyone,
+            },
+            roots: role.xcap_roots.clone(),
+            window: role.aggregation,
+            notify_max: role.notify_max.0,
+            watched_max: role.subscriptions_max,
+            flat: documents::resource_lists::Limits {
+                entries: role.resources_max,
+                depth: role.depth_max,
+                references: role.references_max,
+            },
+            xml: xml::Limits { bytes: role.document_max.0, ..Lists::default().xml },
+            ..Lists::default()
+        };
+        self.roles.resource_list_server.then_some(lists)
     }
 
     fn node_limits(&self) -> node::Limits {
@@ -66,6 +94,7 @@ impl Config {
             unanswered: u8::try_from(role.unanswered_max).unwrap_or(u8::MAX),
             presentities: limits.presentities,
             dialogs: limits.subscriptions,
+            lists: limits.lists,
             parked: limits.parked.0,
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::Sender;
 
-use node::{Effects, Enquiry, Entry, Settings, ShardId, Storage, enter, overloaded};
+use node::{Effects, Enquiry, Entry, Letter, Settings, ShardId, Storage, enter, overloaded};
 use sip_stack::{Flow, Protocol};
 use transport::mailbox::Slot;
 use transport::poll::Waker;
@@ -41,6 +41,8 @@ pub enum Order {
     Documents(Box<Enquiry>, Result<Found, Unavailable>),
     /// A document has changed.
     Changed(Arc<Change>),
+    /// What an owner of another shard writes to one of this.
+    Letter(Box<Letter>),
     /// New settings.
     Reconfigure(Arc<Settings>),
     /// Take no new requests, finish what is owed, end.

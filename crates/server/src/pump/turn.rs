@@ -131,6 +131,7 @@ impl Turn {
                 self.shard.documents(now, &enquiry, found, &mut progress.effects);
             }
             Order::Changed(change) => self.shard.changed(now, &change, &mut progress.effects),
+            Order::Letter(letter) => self.shard.letter(now, *letter, &mut progress.effects),
             Order::Reconfigure(settings) => {
                 self.settings = Arc::clone(&settings);
                 self.shard.reconfigure(now, settings, &mut progress.effects);
@@ -200,6 +201,9 @@ impl Turn {
     fn flush(&mut self, progress: &mut Progress) {
         for enquiry in progress.effects.take_enquiries() {
             self.library.ask(self.me, enquiry);
+        }
+        for (to, letter) in progress.effects.take_letters() {
+            self.post.order(to, Order::Letter(Box::new(letter)));
         }
         let rows = progress.effects.take_rows();
         if !rows.is_empty() {

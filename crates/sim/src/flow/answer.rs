@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::flow::labels::quoted;
 use crate::flow::peer::dress;
 use crate::flow::script::Part;
+use crate::rlmi;
 use crate::wire::Message;
 
 /// The bytes of a peer's answer to a NOTIFY.
@@ -17,7 +18,7 @@ pub(crate) fn answer(notify: &Message, status: u16, parts: &[Part]) -> Vec<u8> {
     answer.close(Vec::new()).print()
 }
 
-/// The body of a request: a document in one line (`pidf:`), a text (`body:`) or the lines after `|`; packed if a
+/// The body of a request: a document in one line (`pidf:`), a list of resources (`list:`), a text (`body:`) or the lines after `|`; packed if a
 /// `coding:` is named. Adds Content-Type for a document and Content-Encoding for a packed body.
 pub(crate) fn body(
     request: &mut Message,
@@ -35,6 +36,11 @@ pub(crate) fn body(
                 let document = document.take().ok_or("one document is enough")?;
                 body = document(value)?.into_bytes();
                 request.add("Content-Type", "application/pidf+xml");
+            }
+            "list" => {
+                body = rlmi::request(value).into_bytes();
+                request.add("Content-Type", "application/resource-lists+xml");
+                request.add("Content-Disposition", "recipient-list");
             }
             "body" => body = value.clone().into_bytes(),
             "coding" => coding = Some(value.as_str()),

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use crate::flow::labels::{Labels, alike};
 use crate::flow::play::{Group, Heard, Played};
 use crate::flow::script::{Expected, LineKind, Part, Script};
-use crate::pidf;
+use crate::{pidf, rlmi};
 
 /// Fields that a rewritten answer shows when the flow named none.
-const SHOWN: [&str; 9] = [
+const SHOWN: [&str; 10] = [
     "Expires",
     "SIP-ETag",
     "Min-Expires",
@@ -20,6 +20,7 @@ const SHOWN: [&str; 9] = [
     "Subscription-State",
     "Accept-Encoding",
     "pidf",
+    "list",
 ];
 
 /// An expectation with its time and peer made plain.
@@ -148,8 +149,15 @@ fn head_of(heard: &Heard) -> String {
     }
 }
 
-/// The value of a field as flows write it; `pidf` is the body in one line.
+fn is_list(heard: &Heard) -> bool {
+    heard.message.get("Content-Type").is_some_and(|kind| kind.starts_with("multipart/related"))
+}
+
+/// The value of a field as flows write it; `pidf` and `list` are the body in one line.
 fn value_of(heard: &Heard, name: &str, labels: &Labels) -> Option<String> {
+    if name == "list" {
+        return Some(rlmi::read(&heard.message).map_or_else(|error| error, |list| list.to_string()));
+    }
     if name == "pidf" {
         if heard.message.body.is_empty() {
             return Some("(none)".into());
@@ -188,7 +196,11 @@ fn tell(
     let notify = heard.message.status().is_none();
     let usual: Vec<Part> = SHOWN
         .iter()
-        .filter(|name| if **name == "pidf" { notify } else { heard.message.get(name).is_some() })
+        .filter(|name| match **name {
+            "pidf" => notify && !is_list(heard),
+            "list" => notify && is_list(heard),
+            _ => heard.message.get(name).is_some(),
+        })
         .filter(|_| !heard.again)
         .map(|name| Part::Field((*name).to_owned(), String::new()))
         .collect();

@@ -501,7 +501,7 @@ impl Theater {
 
 /// Parts that tell the runner something and are no header fields.
 fn directs(part: &Part) -> bool {
-    matches!(part, Part::Field(name, _) if matches!(name.as_str(), "pidf" | "body" | "auth" | "coding"))
+    matches!(part, Part::Field(name, _) if matches!(name.as_str(), "pidf" | "list" | "body" | "auth" | "coding"))
 }
 
 fn field<'a>(parts: &'a [Part], wanted: &str) -> Option<&'a str> {

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
-use node::{Limits, Listener, Oversize, Settings};
+use node::{Limits, Listener, Lists, Oversize, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
+use rls::service::Policy as ListPolicy;
 use sip_stack::Protocol;
 
 use crate::flow::script::span;
@@ -25,6 +26,7 @@ pub(crate) fn defaults() -> Settings {
         publications: Lifetimes::HOUR,
         subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,
+        lists: None,
         oversize: Oversize::Datagram,
         limits: Limits::default(),
     }
@@ -63,6 +65,26 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
         ["pace", time] => settings.pace = span(time)?,
         ["oversize", "datagram"] => settings.oversize = Oversize::Datagram,
         ["oversize", "stream"] => settings.oversize = Oversize::Stream,
+        ["lists", "off"] => settings.lists = None,
+        ["lists", words @ ..] => {
+            let lists = settings.lists.get_or_insert_with(|| Lists {
+                server: Some("sip:rls@example.com".into()),
+                window: Duration::from_secs(2),
+                ..Lists::default()
+            });
+            match words {
+                ["on"] => {}
+                ["policy", "owner"] => lists.policy = ListPolicy::Owner,
+                ["policy", "own-domain"] => lists.policy = ListPolicy::OwnDomain,
+                ["policy", "everyone"] => lists.policy = ListPolicy::Everyone,
+                ["root", root] => lists.roots.push((*root).to_owned()),
+                ["window", time] => lists.window = span(time)?,
+                ["notify", octets] => lists.notify_max = number(octets)?,
+                ["watched", count] => lists.watched_max = number(count)?,
+                ["entries", count] => lists.flat.entries = number(count)?,
+                _ => return Err(format!("`set lists {}` is not known", words.join(" "))),
+            }
+        }
         ["limit", "document", count] => settings.limits.document = number(count)?,
         ["limit", "publications", count] => settings.limits.publications = number(count)?,
         ["limit", "subscriptions", count] => settings.limits.subscriptions = number(count)?,

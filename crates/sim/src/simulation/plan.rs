@@ -104,6 +104,7 @@ fn settings(random: &mut Random) -> Settings {
         subscriptions: lifetimes,
         pace: Duration::from_secs(*random.pick(&[0, 0, 1, 5])),
         oversize,
+        lists: None,
         limits: Limits {
             window: *random.pick(&[1, 2, 64]),
             turn: *random.pick(&[1, 3, 256]),

@@ -1,0 +1,122 @@
+//! SUBSCRIBE to lists, read as far as the Resource List Server needs them.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use documents::resource_lists::Entry;
+use rls::contained::{self, accepts_lists, has_list, supports_lists};
+use rls::{ListName, Refusal, Subscribe};
+use sip::{Aor, Message};
+use sip_stack::Timestamp;
+use sip_stack::auth::Caller;
+use sip_stack::dialog::{Dialog, LocalTag};
+use sip_stack::subscriptions;
+
+use super::{Refused, event, expires};
+use crate::door::{list_partition, to_tag};
+use crate::effects::Effects;
+use crate::owners::{Owner, Watching};
+use crate::shard::{Asked, Shard, Storage};
+
+/// Which list an initial SUBSCRIBE means.
+pub(super) enum Listed {
+    /// One that documents of this user define.
+    Stored(Aor),
+    /// One that comes with the request.
+    Contained,
+}
+
+impl Shard {
+    /// Whether an initial SUBSCRIBE is to a list, and to which.
+    pub(super) fn listed(&self, request: &Message<'_>) -> Option<Listed> {
+        let lists = self.settings.lists.as_ref()?;
+        if to_tag(request).is_some() {
+            return None;
+        }
+        let uri = request.uri().unwrap_or_default();
+        if lists.is_server(uri) {
+            return has_list(request).then_some(Listed::Contained);
+        }
+        lists.owner(uri).map(Listed::Stored)
+    }
+
+    /// Takes an initial SUBSCRIBE to a list, RFC 4662 §4.4, RFC 5367 §5.
+    pub(super) fn subscribe_to_list(
+        &mut self,
+        now: Timestamp,
+        asked: &Asked<'_>,
+        caller: &Caller,
+        listed: &Listed,
+        out: &mut Effects,
+    ) -> Result<(), Refused> {
+        let request = asked.request;
+        self.our_aor(request)?;
+        let (event, package) = event(request)?;
+        let expires = expires(request)?;
+        if !package.is_listed {
+            return Err(Refusal::Package.into());
+        }
+        if !supports_lists(request) {
+            return Err(Refusal::Unsupporting.into());
+        }
+        if !accepts_lists(request) {
+            return Err(Refusal::NotAcceptable.into());
+        }
+        if self.storage == Storage::Failing && expires != Some(0) {
+            return Err(Refused::Storage);
+        }
+        if !self.has_room_for_dialog() {
+            return Err(Refused::Full);
+        }
+        let partition = list_partition(request, &self.settings);
+        let local_tag = LocalTag { partition: partition.0, number: self.random.draw() };
+        let contained = self.contained(request, listed)?;
+        let name = ListName {
+            uri: request.uri().unwrap_or_default().into(),
+            package: package.name.into(),
+            watcher: caller.aor().clone(),
+            contained: contained.is_some().then_some(local_tag.number),
+        };
+        let stored = if let Listed::Stored(owner) = listed { Some(owner) } else { None };
+        let dialog = Dialog::accept(request, local_tag).map_err(subscriptions::Refusal::from)?;
+        let place = self.list_for(&name, caller.identities(), stored, partition).ok_or(Refused::Full)?;
+        let owner = Owner::list(place);
+        if self.must_wait(owner) {
+            return self.park(asked, caller, owner, out);
+        }
+        let subscribe = Subscribe { dialog, flow: asked.back, event, expires, contained };
+        let granted = self.with_list(place, out, |list, terms, numbers, outbox| {
+            list.subscribe(now, terms, numbers, subscribe, outbox)
+        });
+        let (lifetime, id) = granted.ok_or(Refused::Full)??;
+        self.granted(now, asked, lifetime, local_tag, Watching { owner, id }, out);
+        Ok(())
+    }
+
+    fn contained(&self, request: &Message<'_>, listed: &Listed) -> Result<Option<Arc<[Entry]>>, Refused> {
+        match listed {
+            Listed::Stored(_) if !request.body().is_empty() => Err(Refused::Body),
+            Listed::Stored(_) => Ok(None),
+            Listed::Contained => {
+                let limits = &self.settings.limits;
+                let resources = self.settings.lists.as_ref().map_or(0, |lists| lists.flat.entries);
+                let limits = contained::Limits { octets: limits.document, resources };
+                Ok(Some(contained::entries(request, &limits)?))
+            }
+        }
+    }
+
+    /// Takes a SUBSCRIBE inside the dialog of a list subscription. Gives the lifetime granted.
+    pub(super) fn refresh_list(
+        &mut self,
+        now: Timestamp,
+        watching: Watching,
+        refresh: subscriptions::Refresh<'_>,
+        out: &mut Effects,
+    ) -> Result<Duration, Refused> {
+        let granted = self.with_list(watching.owner.place, out, |list, terms, _, outbox| {
+            list.refresh(now, terms, watching.id, refresh, outbox)
+        });
+        Ok(granted.ok_or(subscriptions::Refusal::NoSubscription)??)
+    }
+}

@@ -1,0 +1,16 @@
+//! What owners tell each other: within a shard, across the shards of a node, later across nodes.
+
+use sip::Aor;
+use sip_stack::interest::{Asker, Interest, Shown};
+
+/// One letter. Letters between two shards arrive in the order in which they were written, and none is lost while both
+/// live; after a restart the owners that ask write anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Letter {
+    /// Asks a presentity to show what a watcher may see.
+    Interest(Aor, Interest),
+    /// Asks it to show nothing any more.
+    NoInterest(Aor, Asker),
+    /// Shows it.
+    Shown(Shown),
+}

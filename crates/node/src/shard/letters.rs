@@ -1,0 +1,85 @@
+//! Letters between owners: written, brought, and read.
+
+use sip_stack::Timestamp;
+use sip_stack::interest::{Shown, Standing};
+use sip_stack::notifier::Reason;
+
+use super::Shard;
+use crate::door::ShardId;
+use crate::effects::Effects;
+use crate::letters::Letter;
+use crate::owners::Owner;
+use crate::record::Partition;
+
+/// Presentities that show what is new in one turn.
+const SHOWING_PER_TURN: usize = 16;
+
+impl Shard {
+    /// Takes a letter of another shard of this node.
+    pub fn letter(&mut self, now: Timestamp, letter: Letter, out: &mut Effects) {
+        self.read_letter(now, letter, out);
+        self.turn(now, out);
+    }
+
+    /// Sends a letter on its way: to this shard itself without a detour.
+    pub(super) fn write_letter(&mut self, letter: Letter, out: &mut Effects) {
+        let to = match &letter {
+            Letter::Interest(aor, _) | Letter::NoInterest(aor, _) => {
+                ShardId::owner_of(Partition::of_hash(aor.stable_hash()), self.place.shards)
+            }
+            Letter::Shown(shown) => ShardId(shown.asker.shard),
+        };
+        if to == self.place.shard {
+            self.letters.push_back(letter);
+        } else {
+            out.bring(to, letter);
+        }
+    }
+
+    /// Reads what owners of this shard have written to each other, then lets presentities show what has changed.
+    pub(super) fn read_letters(&mut self, now: Timestamp, out: &mut Effects) {
+        for _ in 0..self.settings.limits.turn {
+            let Some(letter) = self.letters.pop_front() else { break };
+            self.read_letter(now, letter, out);
+        }
+        for _ in 0..SHOWING_PER_TURN {
+            let Some(place) = self.showing.pop_front() else { break };
+            let max = self.settings.limits.turn;
+            let more = self.with_presentity(place, out, |presentity, terms, _, outbox| {
+                presentity.show(terms, max, outbox)
+            });
+            if more == Some(true) {
+                self.showing.push_back(place);
+            }
+        }
+    }
+
+    fn read_letter(&mut self, now: Timestamp, letter: Letter, out: &mut Effects) {
+        match letter {
+            Letter::Interest(aor, interest) if self.has_room(&aor) => {
+                let place = self.presentity_for(&aor);
+                self.with_presentity(place, out, |presentity, terms, _, outbox| {
+                    presentity.interest(terms, interest, outbox);
+                });
+            }
+            Letter::Interest(_, interest) => {
+                let standing = Standing::Terminated(Reason::Probation);
+                self.write_letter(
+                    Letter::Shown(Shown { asker: interest.asker, standing, changed_at: now }),
+                    out,
+                );
+            }
+            Letter::NoInterest(aor, asker) => {
+                if let Some(place) = self.owners.presentities.find(&aor) {
+                    self.with_presentity(place, out, |presentity, _, _, _| presentity.no_interest(asker));
+                }
+            }
+            Letter::Shown(Shown { asker, standing, changed_at }) => {
+                let list = self.owners.lists.get_mut(asker.place);
+                let Some(list) = list.filter(|list| list.serial() == asker.serial) else { return };
+                list.shown(asker.item, standing.into(), changed_at, &mut self.owners.list);
+                self.drain(Owner::list(asker.place), out);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Who within the installation is shown what a watcher may see: the same as a watcher's NOTIFYs say, without a message.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use sip::Aor;
+use sip_stack::interest::{Asker, Interest, Shown, Standing};
+use sip_stack::notifier::Reason;
+
+use super::{Presentity, Terms};
+use crate::outbox::Outbox;
+use crate::rules::Rules;
+
+/// All who are interested, and who of them may have to be shown something new.
+#[derive(Debug, Default)]
+pub(super) struct Interests {
+    interested: BTreeMap<Asker, Interested>,
+    /// Where to go on, and how many are left, until all have been looked at since the last change.
+    round: Option<(Asker, usize)>,
+}
+
+#[derive(Debug)]
+struct Interested {
+    /// In whose name.
+    identities: Arc<[Aor]>,
+    told: Told,
+}
+
+/// What was shown last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    /// With the fingerprint of the view.
+    Active(u64),
+    Terminated(Reason),
+}
+
+impl Interests {
+    pub(super) fn len(&self) -> usize {
+        self.interested.len()
+    }
+
+    /// Everybody is to be looked at.
+    pub(super) fn owe_all(&mut self, out: &mut Outbox) {
+        let Some(first) = self.interested.keys().next() else { return };
+        // A round that goes on is asked for already; who comes next in it has waited the longest.
+        out.showing |= self.round.is_none();
+        let next = self.round.map_or(*first, |(next, _)| next);
+        self.round = Some((next, self.interested.len()));
+    }
+
+    /// The next one that is to be looked at.
+    fn next(&mut self) -> Option<(Asker, &mut Interested)> {
+        let (from, left) = self.round.take()?;
+        if left == 0 {
+            return None;
+        }
+        let after = self.interested.range(from..).next().or_else(|| self.interested.iter().next());
+        let asker = *after?.0;
+        let following = (Bound::Excluded(asker), Bound::Unbounded);
+        let following = self.interested.range(following).next().or_else(|| self.interested.iter().next());
+        self.round = following.map(|(next, _)| (*next, left - 1));
+        self.interested.get_mut(&asker).map(|interested| (asker, interested))
+    }
+}
+
+impl Presentity {
+    /// Somebody within the installation asks to be shown what a watcher sees, now and whenever that changes. It is shown
+    /// again if it was asked for before.
+    pub fn interest(&mut self, terms: &Terms<'_>, interest: Interest, out: &mut Outbox) {
+        let Interest { asker, identities } = interest;
+        self.interests.interested.insert(asker, Interested { identities, told: Told::Nothing });
+        if self.is_ready() {
+            self.show_one(terms, asker, out);
+        } else {
+            self.prepare(out);
+        }
+    }
+
+    /// Nothing is to be shown any more.
+    pub fn no_interest(&mut self, asker: Asker) {
+        self.interests.interested.remove(&asker);
+    }
+
+    /// How many are interested.
+    pub fn interested(&self) -> usize {
+        self.interests.len()
+    }
+
+    /// Shows what is new to those for whom it is, looking at so many at most. Whether there are more to look at.
+    pub fn show(&mut self, terms: &Terms<'_>, max: usize, out: &mut Outbox) -> bool {
+        if !self.is_ready() {
+            self.interests.round = None; // another begins when it is
+            return false;
+        }
+        for _ in 0..max {
+            let Some((asker, _)) = self.interests.next() else { return false };
+            self.show_one(terms, asker, out);
+        }
+        true
+    }
+
+    fn show_one(&mut self, terms: &Terms<'_>, asker: Asker, out: &mut Outbox) {
+        let Self { aor, interests, composed, changed_at, .. } = self;
+        let Some(interested) = interests.interested.get_mut(&asker) else { return };
+        let rules = Rules::of(terms.policy, aor);
+        let identity = interested.identities.first().map_or("", Aor::as_str);
+        let (told, standing) = match rules.view(composed, identity) {
+            Some(view) => (Told::Active(view.fingerprint()), Standing::Active(Arc::clone(view.content()))),
+            None => (Told::Terminated(Reason::Rejected), Standing::Terminated(Reason::Rejected)),
+        };
+        if interested.told != told {
+            interested.told = told;
+            out.shown.push(Shown { asker, standing, changed_at: *changed_at });
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! List NOTIFYs in one line: `v0 full: alice "Al" active [t1 open]; bob; carol terminated rejected`. Read naively.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::pidf;
+use crate::wire::Message;
+
+const RLMI: &str = "urn:ietf:params:xml:ns:rlmi";
+
+/// What a list NOTIFY says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// The URI of the list.
+    pub uri: String,
+    /// Its version.
+    pub version: u32,
+    /// Whether it tells of all resources.
+    pub full: bool,
+    /// What people call the list.
+    pub names: Vec<String>,
+    /// The resources, in order.
+    pub resources: Vec<Resource>,
+}
+
+/// One resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its URI.
+    pub uri: String,
+    /// What people call it.
+    pub names: Vec<String>,
+    /// State, reason, and the document in one line.
+    pub instance: Option<(String, Option<String>, Option<String>)>,
+}
+
+/// Reads a list NOTIFY, and objects to what RFC 4662 §5 and RFC 2387 do not allow.
+pub fn read(notify: &Message) -> Result<List, String> {
+    let kind = notify.get("Content-Type").ok_or("no Content-Type")?;
+    let parameter = |name: &str| {
+        let value = kind.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
+        value.ok_or_else(|| format!("no {name} in {kind}"))
+    };
+    if parameter("type")? != "\"application/rlmi+xml\"" {
+        return Err(format!("RFC 2387 §3.1: the type in {kind}"));
+    }
+    let boundary = parameter("boundary")?;
+    let parts = parts(boundary, &notify.body)?;
+    let (root, others) = parts.split_first().ok_or("no part")?;
+    if parameter("start")? != format!("\"<{}>\"", root.id) {
+        return Err(format!("RFC 2387 §3.2: {kind} starts not with {}", root.id));
+    }
+    let mut by_id: BTreeMap<&str, &Part<'_>> = BTreeMap::new();
+    for part in others {
+        if part.id == root.id || by_id.insert(part.id, part).is_some() {
+            return Err(format!("the Content-ID {} stands twice", part.id));
+        }
+    }
+    let list = document(root, &mut by_id)?;
+    match by_id.keys().next() {
+        Some(id) => Err(format!("nothing refers to the part {id}")),
+        None => Ok(list),
+    }
+}
+
+struct Part<'a> {
+    id: &'a str,
+    kind: &'a str,
+    body: &'a [u8],
+}
+
+fn parts<'a>(boundary: &str, body: &'a [u8]) -> Result<Vec<Part<'a>>, String> {
+    let end = format!("\r\n--{boundary}--\r\n");
+    let body = body.strip_suffix(end.as_bytes()).ok_or("the multipart has no end")?;
+    let body = body.strip_prefix(format!("--{boundary}\r\n").as_bytes()).ok_or("a preamble")?;
+    let between = format!("\r\n--{boundary}\r\n");
+    let mut parts = Vec::new();
+    let mut rest = Some(body);
+    while let Some(from) = rest {
+        let at = from.windows(between.len()).position(|window| window == between.as_bytes());
+        let part = at.map_or(from, |at| &from[..at]);
+        rest = at.map(|at| &from[at + between.len()..]);
+        parts.push(part_of(part)?);
+    }
+    Ok(parts)
+}
+
+fn part_of(bytes: &[u8]) -> Result<Part<'_>, String> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").ok_or("a part without a blank line")?;
+    let head = core::str::from_utf8(&bytes[..end]).map_err(|_| "a part's head is not UTF-8")?;
+    let field = |name: &str| {
+        head.split("\r\n")
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+            .ok_or_else(|| format!("a part without {name}"))
+    };
+    let id = field("Content-ID")?;
+    let id = id.strip_prefix('<').and_then(|id| id.strip_suffix('>')).ok_or("an id without brackets")?;
+    Ok(Part { id, kind: field("Content-Type")?, body: &bytes[end + 4..] })
+}
+
+fn document(root: &Part<'_>, parts: &mut BTreeMap<&str, &Part<'_>>) -> Result<List, String> {
+    if root.kind != "application/rlmi+xml" {
+        return Err(format!("the root is {}", root.kind));
+    }
+    let text = core::str::from_utf8(root.body).map_err(|_| "the root is not UTF-8")?;
+    let document =
+        roxmltree::Document::parse(text).map_err(|error| format!("the root is not XML: {error}"))?;
+    let list = document.root_element();
+    if !list.has_tag_name((RLMI, "list")) {
+        return Err(format!("the root is {:?}", list.tag_name()));
+    }
+    let attribute = |name: &str| list.attribute(name).ok_or_else(|| format!("RFC 4662 §5.2: no {name}"));
+    let mut seen = BTreeSet::new();
+    let mut resources = Vec::new();
+    for element in list.children().filter(|node| node.has_tag_name((RLMI, "resource"))) {
+        let resource = resource(element, parts)?;
+        if !seen.insert(resource.uri.clone()) {
+            return Err(format!("{} stands twice", resource.uri));
+        }
+        resources.push(resource);
+    }
+    Ok(List {
+        uri: attribute("uri")?.to_owned(),
+        version: attribute("version")?.parse().map_err(|_| "a version that is no number")?,
+        full: attribute("fullState")? == "true",
+        names: names(list),
+        resources,
+    })
+}
+
+fn resource(
+    element: roxmltree::Node<'_, '_>,
+    parts: &mut BTreeMap<&str, &Part<'_>>,
+) -> Result<Resource, String> {
+    let uri = element.attribute("uri").ok_or("RFC 4662 §5.3: a resource without a uri")?.to_owned();
+    let mut instances = element.children().filter(|node| node.has_tag_name((RLMI, "instance")));
+    let instance = instances.next();
+    if instances.next().is_some() {
+        return Err(format!("{uri} has two instances, and nothing forks here"));
+    }
+    let Some(instance) = instance else { return Ok(Resource { uri, names: names(element), instance: None }) };
+    instance.attribute("id").ok_or("RFC 4662 §5.5: an instance without an id")?;
+    let state = instance.attribute("state").ok_or("RFC 4662 §5.5: an instance without a state")?;
+    let reason = instance.attribute("reason").map(str::to_owned);
+    let document = match instance.attribute("cid") {
+        Some(cid) => {
+            let part = parts.remove(cid).ok_or_else(|| format!("no part has the id {cid}"))?;
+            Some(shown(&uri, part)?)
+        }
+        None => None,
+    };
+    match (state, &reason, &document) {
+        ("active", None, Some(_)) | ("pending", None, None) | ("terminated", Some(_), None) => {}
+        _ => return Err(format!("RFC 4662 §5.5: {uri} is {state} with {reason:?} and {document:?}")),
+    }
+    Ok(Resource { uri, names: names(element), instance: Some((state.to_owned(), reason, document)) })
+}
+
+fn shown(uri: &str, part: &Part<'_>) -> Result<String, String> {
+    if part.kind != "application/pidf+xml" {
+        return Ok(part.kind.to_owned());
+    }
+    let (line, entity) = pidf::read(part.body)?;
+    let of = |uri: &str| uri.split_once(':').map_or(String::new(), |(_, rest)| rest.to_ascii_lowercase());
+    if of(&entity) != of(uri).split(';').next().unwrap_or_default() {
+        return Err(format!("the document of {uri} is that of {entity}"));
+    }
+    Ok(line)
+}
+
+fn names(element: roxmltree::Node<'_, '_>) -> Vec<String> {
+    let names = element.children().filter(|node| node.has_tag_name((RLMI, "name")));
+    names.map(|name| name.text().unwrap_or_default().to_owned()).collect()
+}
+
+impl core::fmt::Display for List {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "v{} {}", self.version, if self.full { "full" } else { "partial" })?;
+        self.names.iter().try_for_each(|name| write!(f, " \"{name}\""))?;
+        f.write_str(":")?;
+        for (place, resource) in self.resources.iter().enumerate() {
+            write!(f, "{} {}", if place > 0 { ";" } else { "" }, short(&resource.uri))?;
+            resource.names.iter().try_for_each(|name| write!(f, " \"{name}\""))?;
+            let Some((state, reason, document)) = &resource.instance else { continue };
+            write!(f, " {state}")?;
+            reason.iter().try_for_each(|reason| write!(f, " {reason}"))?;
+            document.iter().try_for_each(|document| write!(f, " [{document}]"))?;
+        }
+        Ok(())
+    }
+}
+
+/// A URI as flows write it: users of example.com by their names.
+fn short(uri: &str) -> &str {
+    let user = uri.strip_prefix("sip:").and_then(|rest| rest.strip_suffix("@example.com"));
+    user.unwrap_or(uri)
+}
+
+/// The document that a line of users and URIs describes: a flat list, RFC 5367 §4.
+pub fn request(line: &str) -> String {
+    let mut document = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list>\r\n",
+    );
+    for word in line.split_whitespace() {
+        let uri = if word.contains(':') { word.to_owned() } else { format!("sip:{word}@example.com") };
+        document.push_str(&format!("<entry uri=\"{uri}\"/>\r\n"));
+    }
+    document.push_str("</list></resource-lists>\r\n");
+    document
+}

@@ -7,7 +7,7 @@ mod write;
 use std::sync::Arc;
 
 use sip_stack::Timestamp;
-use xcap::{DocumentSelector, NodeSelector, Tree};
+use xcap::{DocumentSelector, NodeSelector, Terminal, Tree};
 
 use crate::answer::{Allow, Answer, READABLE, SEARCHABLE, WRITABLE};
 use crate::authorize::{Deed, authorize};
@@ -150,7 +150,8 @@ impl Xdms {
             Refusal::NoUser if *request.principal == Principal::Anonymous => Refusal::Unauthenticated,
             other => other,
         })?;
-        let allow = allowed(&target);
+        let selector = self.selector(&target, request.query);
+        let allow = allowed(target.place, selector.as_ref().ok().and_then(Option::as_ref));
         let deed = match request.method {
             Method::Get | Method::Head => Deed::Read,
             Method::Post if target.place == Place::Form => Deed::Read,
@@ -161,7 +162,7 @@ impl Xdms {
         let rights = target.usage.rights(&target.document.tree);
         let right = if deed == Deed::Read { rights.read } else { rights.write };
         authorize(request.principal, deed, right, &target.document.tree)?;
-        let selector = self.selector(&target, request.query)?;
+        let selector = selector?;
         if (deed == Deed::Write && allow != WRITABLE)
             || (request.method != Method::Post && allow == SEARCHABLE)
         {
@@ -185,13 +186,14 @@ impl Xdms {
     }
 }
 
-/// What may be done with the target.
-fn allowed(target: &Target<'_, '_>) -> Allow {
-    match target.place {
+/// What may be done there. Namespace bindings can only be read, RFC 4825 §7.10.
+fn allowed(place: Place, selector: Option<&NodeSelector>) -> Allow {
+    match place {
         Place::Form => SEARCHABLE,
         Place::Generated(_) => READABLE,
         Place::Stored | Place::Alias(_) | Place::Barred(_) | Place::NoFolder => {
-            if target.node.is_some_and(|node| node.ends_with("/namespace::*")) { READABLE } else { WRITABLE }
+            let is_binding = selector.is_some_and(|selector| *selector.terminal() == Terminal::Namespaces);
+            if is_binding { READABLE } else { WRITABLE }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! List services: who has which URI, and the union of them all, RFC 4826 §4.4.
 
 use core::fmt::Write as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use documents::rls_services::NAMESPACE;
@@ -37,7 +37,7 @@ struct Held {
 #[derive(Clone, Debug)]
 struct Document {
     body: Arc<[u8]>,
-    uris: Vec<String>,
+    uris: BTreeSet<String>,
 }
 
 impl Services {
@@ -144,8 +144,8 @@ fn uri_of(service: Element<'_>) -> Option<String> {
     service.attribute("", "uri").map(|uri| canonical(&uri.value.text()))
 }
 
-fn uris_of(body: &[u8]) -> Vec<String> {
-    let Ok(tree) = xml::Tree::read(body, &xml::Limits::NONE) else { return Vec::new() };
+fn uris_of(body: &[u8]) -> BTreeSet<String> {
+    let Ok(tree) = xml::Tree::read(body, &xml::Limits::NONE) else { return BTreeSet::new() };
     services(&tree).filter_map(uri_of).collect()
 }
 

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use documents::resource_lists::NAMESPACE as RESOURCE_LISTS;
 use documents::rls_services::NAMESPACE as RLS_SERVICES;
-
 use xcap::{Exists, ExpandedName, NodeSelector};
 use xml::{Element, Tree};
 
@@ -16,7 +15,7 @@ use crate::xui;
 const UNIQUE: [(&str, &str); 4] =
     [("list", "name"), ("entry", "uri"), ("entry-ref", "ref"), ("external", "anchor")];
 /// More than these are not told one by one.
-const MOST_TOLD: usize = 16;
+pub(super) const MOST_TOLD: usize = 16;
 
 /// What is checked beyond the standard's own rules.
 #[derive(Clone, Copy, Debug)]

@@ -17,6 +17,8 @@ pub(super) struct RlsServices;
 
 /// How many free URIs are offered for one that is taken.
 const OFFERED: usize = 2;
+/// How far is counted to find them.
+const HIGHEST: u32 = 999;
 
 impl Usage for RlsServices {
     fn auid(&self) -> &'static str {
@@ -125,6 +127,9 @@ fn check_unique(draft: &Draft<'_>) -> Result<(), Refusal> {
     here.sort_by(|(a, first, _), (b, second, _)| (a, first).cmp(&(b, second)));
     let mut exists = Vec::new();
     for (at, (uri, _, service)) in here.iter().enumerate() {
+        if exists.len() >= lists::MOST_TOLD {
+            break;
+        }
         let is_repeated = at > 0 && here[at - 1].0 == *uri;
         let is_taken = is_repeated
             || draft.index.services.belongs_to_another(uri, draft.document)
@@ -136,7 +141,7 @@ fn check_unique(draft: &Draft<'_>) -> Result<(), Refusal> {
                     && !is_user(draft, other)
             };
             let alternatives =
-                (2_u32..).map(|number| numbered(uri, number)).filter(is_free).take(OFFERED).collect();
+                (2..=HIGHEST).map(|number| numbered(uri, number)).filter(is_free).take(OFFERED).collect();
             exists.push(Exists { field: lists::field(*service, "uri", NAMESPACE), alternatives });
         }
     }

@@ -1,8 +1,8 @@
 //! The documents of presence: what its standards call by a media type, a module each.
 //!
 //! A module has the namespace and the media type, a grammar with `check`, which says where a document breaks the schema
-//! of its standard, and types for what a machine acts on; the rest stays the bytes it came in. The grammars are tables of
-//! ours, written from the texts that their docstrings name.
+//! of its standard, and types for what a machine acts on; the rest stays the bytes it came in. The grammars are tables
+//! of ours, written from the texts that their docstrings name.
 #![forbid(unsafe_code)]
 
 mod cursor;

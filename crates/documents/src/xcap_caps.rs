@@ -10,9 +10,9 @@ pub use grammar::{GRAMMAR, check};
 use crate::resource_lists::writing::attribute;
 use crate::rls_services::element;
 
-/// The namespace, RFC 4825 §15.3.2.
+/// The namespace, RFC 4825 §12.2.
 pub const NAMESPACE: &str = "urn:ietf:params:xml:ns:xcap-caps";
-/// The media type, RFC 4825 §15.2.5.
+/// The media type, RFC 4825 §12.4.
 pub const MEDIA_TYPE: &str = "application/xcap-caps+xml";
 
 /// A capabilities document.

@@ -46,7 +46,7 @@ mod violation;
 
 pub use feed::{check, check_tree};
 pub use local::Local;
-pub use model::{Automaton, Leaf, Model, Particle};
+pub use model::{Automaton, Model, Particle};
 pub use simple::{
     ANY_URI, BOOLEAN, DATE, DATE_TIME, ID, INTEGER, LANGUAGE, NON_NEGATIVE, POSITIVE, STRING, Simple, TOKEN,
     UNSIGNED_INT, UNSIGNED_LONG,

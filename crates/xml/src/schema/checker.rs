@@ -173,8 +173,8 @@ impl<'a> Frame<'a> {
         Self { name, kind, next, may_end }
     }
 
-    /// Goes on past a child: what the child holds. Of a name that is listed, what it is listed as; of one that a wildcard
-    /// takes, what is declared for it anywhere.
+    /// Goes on past a child: what the child holds. Of a name that is listed, what it is listed as; of one that a
+    /// wildcard takes, what is declared for it anywhere.
     #[inline]
     fn child(
         &mut self,

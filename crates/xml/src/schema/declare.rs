@@ -14,7 +14,8 @@
 ///
 /// In a content model `,` is a sequence, `|` a choice, `?`, `*` and `+` are how often, `{2, 3}` too; `other` is an
 /// element of another namespace, `any` of any, and `each MOOD` each name of `MOOD` once at most, in that order. Besides
-/// what is declared comes `ORIGIN`, for a [`Vocabulary`](crate::schema::Vocabulary).
+/// what is declared comes `ORIGIN`, for a [`Vocabulary`](crate::schema::Vocabulary). Names that begin with `__` are the
+/// macro's own.
 #[macro_export]
 macro_rules! schema {
     (namespace $namespace:literal from $source:literal; $($rest:tt)*) => {

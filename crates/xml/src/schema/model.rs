@@ -23,13 +23,13 @@ pub enum Particle {
 }
 
 /// No upper bound of [`Particle::Repeat`].
-pub(crate) const UNBOUNDED: u8 = u8::MAX;
+pub(super) const UNBOUNDED: u8 = u8::MAX;
 /// The most leaves of one model: a set of them is a number.
 const MOST: usize = 128;
 
 /// Where one child is matched in a model.
 #[derive(Clone, Copy, Debug)]
-pub enum Leaf {
+pub(super) enum Leaf {
     /// Any name of the element.
     Element(&'static Element),
     /// One name of the element.
@@ -41,27 +41,27 @@ pub enum Leaf {
 }
 
 /// A set of leaves of one model, by their positions.
-pub(crate) type Leaves = u128;
+pub(super) type Leaves = u128;
 
 /// The position automaton of a content model (Glushkov 1961): what may come first, and what after each leaf.
 ///
 /// Walking it keeps the set of leaves that may come next, so a model need not be deterministic.
 #[derive(Clone, Copy, Debug)]
 pub struct Model {
-    pub(crate) leaves: &'static [Leaf],
-    pub(crate) first: Leaves,
+    pub(super) leaves: &'static [Leaf],
+    pub(super) first: Leaves,
     /// For each leaf, what may follow it.
     follow: &'static [Leaves],
     /// After which leaves the content may end.
     last: Leaves,
     /// Whether it may be empty.
-    pub(crate) nullable: bool,
+    pub(super) nullable: bool,
 }
 
 impl Model {
     /// What may follow the leaves of a set that is not empty, and whether the content may end after one of them.
     #[inline]
-    pub(crate) fn after(&self, matched: Leaves) -> (Leaves, bool) {
+    pub(super) fn after(&self, matched: Leaves) -> (Leaves, bool) {
         let mut next = 0;
         let mut rest = matched;
         while rest != 0 {
@@ -72,7 +72,7 @@ impl Model {
     }
 
     /// The leaves of a set, in the order in which they are written.
-    pub(crate) fn iter(&self, set: Leaves) -> impl Iterator<Item = &'static Leaf> {
+    pub(super) fn iter(&self, set: Leaves) -> impl Iterator<Item = &'static Leaf> {
         let leaves = self.leaves;
         leaves.iter().enumerate().filter_map(move |(at, leaf)| (set >> at & 1 == 1).then_some(leaf))
     }
@@ -191,6 +191,7 @@ impl<const N: usize> Automaton<N> {
     }
 
     const fn repeat(&mut self, part: &Particle, min: u8, max: u8) -> Fragment {
+        assert!(min <= max && max > 0, "a particle is repeated once at least");
         let mut whole = Fragment::EMPTY;
         let mut copy = 0;
         while copy < copies(min, max) {
@@ -232,7 +233,7 @@ impl<const N: usize> Automaton<N> {
 }
 
 impl Leaf {
-    /// The element that is matched here, if one of this local name is and it is in its namespace; wildcards apart.
+    /// The element that is matched here by this local name, if it is in the element's namespace; wildcards apart.
     #[inline]
     pub(super) fn named(&self, local: Met<'_>) -> Option<&'static Element> {
         match self {

@@ -122,16 +122,24 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-/// `a`, `a or b`, `a, b or c`.
+/// `a`, `a or b`, `a, b or c`; of many only the first.
 pub(super) fn list(items: impl Iterator<Item = String>, to: &mut String) {
-    let mut items = items.peekable();
-    let mut is_first = true;
-    while let Some(item) = items.next() {
-        if !is_first {
-            to.push_str(if items.peek().is_some() { ", " } else { " or " });
-        }
-        to.push_str(&item);
-        is_first = false;
+    const MOST: usize = 12;
+    let items: Vec<_> = items.collect();
+    let (shown, more) = items.split_at(items.len().min(MOST));
+    for (at, item) in shown.iter().enumerate() {
+        let is_last = at + 1 == items.len();
+        to.push_str(if at == 0 {
+            ""
+        } else if is_last {
+            " or "
+        } else {
+            ", "
+        });
+        to.push_str(item);
+    }
+    if !more.is_empty() {
+        to.push_str(&format!(" or one of {} others", more.len()));
     }
 }
 
@@ -195,6 +203,7 @@ mod tests {
             text
         };
         assert_eq!(said(Simple::OneOf(&["a", "b", "c"])), "`a`, `b` or `c`");
+        assert_eq!(said(Simple::OneOf(&["a"; 13])), format!("{} or one of 1 others", ["`a`"; 12].join(", ")));
         assert_eq!(said(UNSIGNED_INT), "a whole number from 0 to 4294967295");
         assert_eq!(said(POSITIVE), "a whole number of at least 1");
         assert_eq!(said(Simple::Integer(i128::MIN, 5)), "a whole number of at most 5");

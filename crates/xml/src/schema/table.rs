@@ -128,7 +128,7 @@ pub(super) static ANYTHING: Type = {
 };
 
 impl Type {
-    /// A type, whose openness is that of the first of [`OTHER`] and [`ANY`] among its attributes.
+    /// A type; [`OTHER`] or [`ANY`] among its attributes makes it open.
     pub const fn new(origin: &'static Origin, content: Content, attributes: &'static [Attribute]) -> Self {
         assert!(attributes.len() <= 64, "a type has too many attributes");
         let mut openness = Openness::Closed;

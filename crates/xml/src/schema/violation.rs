@@ -11,7 +11,7 @@ use crate::token::Name;
 /// Where a document breaks its grammar, and what it should be like there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Offset in bytes of the start tag, the text or the value at fault, or of the end of an element that lacks something.
+    /// Offset in bytes of the start tag, the text or the value at fault, or of the end tag that comes too early.
     pub offset: usize,
     /// What was expected, with the source in brackets; goes on after the word "expected".
     pub expected: String,

@@ -229,7 +229,6 @@ impl<D: Disk> Writer<D> {
     /// Closes the head where it is on disk and begins the next segment. From its first attempt on nothing may be added to
     /// the head: the new segment says how long the head was, and may outlive a failure of what follows.
     fn roll(&mut self, number: u32, length: u32) -> Result<(), StoreError> {
-        self.spoiled = true;
         match create_segment(&self.shared.disk, number + 1, length) {
             Ok(segment) => {
                 let mut state = self.shared.write();

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sip_stack::Timestamp;
-use store::disk::SimDisk;
+use store::disk::{Disk, SimDisk};
 use store::docs::suite::{commit, contents, delete, document, put, tree};
 use store::docs::{DocStore, EmbeddedDocs, Feed, Options, Position, Precondition, partition_of, wait};
 
@@ -49,6 +49,21 @@ fn space_is_bounded_by_what_is_there() {
         drop(docs);
         assert_eq!(wait(contents(&open(&disk, feed_entries), &["alice"])), before);
     }
+}
+
+#[test]
+fn a_document_longer_than_what_a_commit_carries_moves_too() {
+    let disk = SimDisk::new(1);
+    let options = Options { segment_bytes: 512 << 10, cache_bytes: 0, feed_entries: 4, ..Options::default() };
+    let docs = Docs::open_on(disk.clone(), options.clone()).unwrap();
+    (0..3).for_each(|number| write(&docs, number, 0, 150 << 10));
+    (1..200).for_each(|version| write(&docs, 9, version, 9000));
+    assert!(disk.open("docs-0000000001.log").is_err(), "it was compacted: {:?}", docs.stats());
+    assert_eq!(docs.stats().stuck, None);
+    let before = wait(contents(&docs, &["alice"]));
+    assert_eq!(before.len(), 4);
+    drop(docs);
+    assert_eq!(wait(contents(&Docs::open_on(disk, options).unwrap(), &["alice"])), before);
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Recent {
     }
 
     /// All floors, in order of partitions.
-    pub(crate) fn floors(&self) -> impl Iterator<Item = (Partition, Position)> {
+    pub(crate) fn floors(&self) -> impl ExactSizeIterator<Item = (Partition, Position)> {
         self.floors.iter().map(|(partition, floor)| (*partition, *floor))
     }
 

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,7 +51,8 @@ pub enum PlainError {
 
 /// Writes documents and their list into a folder, made if it is not there.
 pub fn export(documents: &[(DocumentSelector, Doc)], to: &Path) -> Result<(), PlainError> {
-    io(to, fs::create_dir_all(to))?;
+    // Documents tell who knows whom: nobody else on this machine is to read them.
+    io(to, fs::DirBuilder::new().recursive(true).mode(0o700).create(to))?;
     if io(to, fs::read_dir(to))?.next().is_some() {
         return Err(PlainError::NotEmpty(to.into()));
     }

@@ -34,6 +34,8 @@ pub(crate) struct Compaction {
     retired: VecDeque<u32>,
     /// Damage, or a directory that cannot be synced: nothing is removed until the store is opened anew.
     stuck: bool,
+    /// What was read of a segment; kept for its memory.
+    window: Vec<u8>,
 }
 
 /// A place in the oldest segment.
@@ -79,7 +81,10 @@ impl Compaction {
         let size = expected.saturating_mul(4).clamp(*SHARE.start(), *SHARE.end());
         let limit = half_segment(&shared.options);
         frames.begin();
-        match self.fill(&state, frames, size.min(limit - FRAME_HEADER), limit) {
+        let mut window = core::mem::take(&mut self.window);
+        let filled = self.fill(&state, frames, &mut window, size.min(limit - FRAME_HEADER), limit);
+        self.window = window;
+        match filled {
             Ok(share) => {
                 self.share = Some(share);
                 frames.end(state.position);
@@ -103,6 +108,7 @@ impl Compaction {
         &self,
         state: &State<F>,
         frames: &mut Frames,
+        window: &mut Vec<u8>,
         size: usize,
         limit: usize,
     ) -> Result<Share, Trouble> {
@@ -110,7 +116,7 @@ impl Compaction {
         let scan = if oldest.live == 0 && oldest.newest < state.recent.oldest() {
             Scan { offset: oldest.length, frame_left: 0 } // nothing to move: not even read
         } else {
-            self.move_records(state, oldest, frames, size)?
+            self.move_records(state, oldest, frames, window, size)?
         };
         let mut share = Share { scan, done: scan.offset == oldest.length, floors: Vec::new() };
         if share.done {
@@ -131,54 +137,42 @@ impl Compaction {
         Ok(share)
     }
 
-    /// Puts what is needed of the next `size` bytes of the oldest segment into the open frame.
+    /// Puts what is needed of the next `size` bytes of the oldest segment into the open frame; of one record, if that is
+    /// longer.
     fn move_records<F: DiskFile>(
         &self,
         state: &State<F>,
         oldest: &Segment<F>,
         frames: &mut Frames,
-        size: usize,
+        window: &mut Vec<u8>,
+        mut size: usize,
     ) -> Result<Scan, Trouble> {
         let start = self.scan.offset.max(SEGMENT_HEADER);
-        let end = oldest.length.min(start.saturating_add(size as u32));
-        let mut window = vec![0; (end - start) as usize];
-        oldest.file.read(u64::from(start), &mut window).map_err(Trouble::Disk)?;
         let mut scan = Scan { offset: start, frame_left: self.scan.frame_left };
-        while scan.offset < end {
-            let rest = &window[(scan.offset - start) as usize..];
-            let needs = match scan.frame_left {
-                0 => FRAME_HEADER,
-                _ => frame::record_length(rest).unwrap_or(8),
-            };
-            if needs > rest.len() {
-                if scan.offset == start {
-                    // A record is never longer than a share of the largest kind.
-                    return self.move_long(state, oldest, frames, scan, needs);
+        loop {
+            let end = oldest.length.min(start.saturating_add(size as u32));
+            window.resize((end - start) as usize, 0);
+            oldest.file.read(u64::from(start), window).map_err(Trouble::Disk)?;
+            while scan.offset < end {
+                let rest = &window[(scan.offset - start) as usize..];
+                let needs = match scan.frame_left {
+                    0 => FRAME_HEADER,
+                    _ => frame::record_length(rest).unwrap_or(8),
+                };
+                if needs > rest.len() {
+                    break;
                 }
-                break;
+                step(state, oldest, frames, &mut scan, rest)?;
             }
-            step(state, oldest, frames, &mut scan, rest)?;
+            if scan.offset > start || start == oldest.length {
+                return Ok(scan);
+            }
+            let needs = frame::record_length(window).unwrap_or(8);
+            if needs <= size || needs > (oldest.length - start) as usize {
+                return Err(Trouble::Damage(damage(oldest.number, start, "a record without end")));
+            }
+            size = needs;
         }
-        Ok(scan)
-    }
-
-    /// The next record alone, which is longer than a share.
-    fn move_long<F: DiskFile>(
-        &self,
-        state: &State<F>,
-        oldest: &Segment<F>,
-        frames: &mut Frames,
-        mut scan: Scan,
-        needs: usize,
-    ) -> Result<Scan, Trouble> {
-        let endless = || Trouble::Damage(damage(oldest.number, scan.offset, "a record without end"));
-        if needs > (oldest.length - scan.offset) as usize {
-            return Err(endless());
-        }
-        let mut window = vec![0; needs];
-        oldest.file.read(u64::from(scan.offset), &mut window).map_err(Trouble::Disk)?;
-        step(state, oldest, frames, &mut scan, &window)?;
-        Ok(scan)
     }
 
     /// The group was not written: its share is gathered again.
@@ -206,7 +200,10 @@ impl Compaction {
     fn remove_retired<D: Disk>(&mut self, shared: &Shared<D>) {
         while let Some(number) = self.retired.front() {
             match shared.disk.remove(&segment_name(*number)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return, // tried again with the next segment
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    shared.write().stuck = Some(format!("could not remove a segment: {error}"));
+                    return; // tried again with the next share
+                }
                 Ok(()) | Err(_) => {}
             }
             if let Err(error) = shared.disk.sync_names() {
@@ -221,7 +218,7 @@ impl Compaction {
 
 /// Whether there is more space to win than the log may waste.
 fn is_owed<F>(state: &State<F>, segment_bytes: u64) -> bool {
-    let floors = state.recent.floors().count() as u64 * RECORD_HEADER as u64;
+    let floors = state.recent.floors().len() as u64 * RECORD_HEADER as u64;
     let needed = state.live + state.recent.len() as u64 * CHANGE + floors;
     state.segments.len() > 1 && state.standing() > 2 * needed + segment_bytes
 }

@@ -486,3 +486,60 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes are eight bytes"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Frames {
+        let document = DocumentSelector::of_user("resource-lists", "sip:alice@example.com", "index");
+        let mut put = Record::change(&document, Position(7), Timestamp::from_secs(1_800_000_000));
+        put.kind = Kind::Put;
+        put.current = Some("1.5");
+        put.mime = Some("image/png");
+        put.plain_length = 4;
+        put.body = b"body";
+        let global = DocumentSelector::global("rls-services", "index");
+        let mut delete = Record::change(&global, Position(8), Timestamp::ZERO);
+        delete.previous = Some("");
+        let mut frames = Frames::default();
+        frames.begin();
+        frames.add(&put);
+        frames.add(&delete);
+        frames.add(&Record::floor(Partition(4095), Position(3)));
+        frames.end(Position(8));
+        frames
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        let mut frames = sample();
+        let bytes = frames.finish(3, 20).to_vec();
+        let header = read_frame_header(&bytes, 3, 20).unwrap();
+        assert_eq!((header.records, header.synced, header.position), (3, 20, 8));
+        assert_eq!(header.length() as usize, bytes.len());
+        let body = read_frame_body(&header, &bytes[FRAME_HEADER..]).unwrap();
+        let found: Vec<_> = records(body).map(|(_, stored)| stored).collect();
+        assert_eq!(found[0].document().as_deref(), Some(&b"body"[..]));
+        assert_eq!(
+            (found[0].record.mime, found[0].record.xui),
+            (Some("image/png"), Some("sip:alice@example.com"))
+        );
+        let entry = found[1].record.feed_entry();
+        assert_eq!(
+            (entry.document.tree, entry.previous, entry.current),
+            (Tree::Global, Some(ETag("".into())), None)
+        );
+        assert_eq!((found[2].record.kind, found[2].record.partition()), (Kind::Floor, Partition(4095)));
+        assert_eq!(read_frame_header(&bytes, 3, 21), None, "a header is sound in its own place only");
+        assert_eq!(read_frame_header(&bytes, 4, 20), None);
+    }
+
+    /// Stores that are in use have these bytes: another format is another version.
+    #[test]
+    fn the_format_stays_as_it_is() {
+        let mut frames = sample();
+        assert_eq!(crc32fast::hash(frames.finish(3, 20)), 3_355_424_807);
+        assert_eq!(crc32fast::hash(&segment_header(3, 20)), 558_161_692);
+    }
+}

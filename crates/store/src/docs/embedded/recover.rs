@@ -282,7 +282,8 @@ fn mend<D: Disk>(disk: &D, number: u32) -> Result<(), OpenError> {
     let mut bytes = read_segment(disk, number)?.map_or(Vec::new(), |read| read.bytes);
     if frame::read_segment_header(&bytes, number).is_none() {
         bytes.resize(bytes.len().max(SEGMENT_HEADER as usize), 0);
-        let previous = read_segment(disk, number - 1)?.map_or(0, |read| read.bytes.len() as u32);
+        let before = number.checked_sub(1).map(|before| read_segment(disk, before)).transpose()?.flatten();
+        let previous = before.map_or(0, |read| read.bytes.len() as u32);
         bytes[..SEGMENT_HEADER as usize].copy_from_slice(&frame::segment_header(number, previous));
     }
     let next = read_segment(disk, number + 1)?;

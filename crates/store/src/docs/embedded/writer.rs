@@ -26,7 +26,7 @@ const COMPRESS_MIN: usize = 256;
 
 /// The writing end of a store.
 pub(crate) struct Writer<D: Disk> {
-    pub(crate) shared: Arc<Shared<D>>,
+    shared: Arc<Shared<D>>,
     frames: Frames,
     compaction: Compaction,
     /// The head may end in bytes that nobody knows of: nothing may follow them, so the next group begins a segment.
@@ -209,7 +209,8 @@ impl<D: Disk> Writer<D> {
         }
         if let Err(error) = file.append(self.frames.finish(number, length)) {
             self.shared.write().failing = Some(format!("could not append: {error}"));
-            self.spoiled = file.truncate(u64::from(length)).is_err();
+            // On disk too: what was refused must not be found after a loss of power.
+            self.spoiled = file.truncate(u64::from(length)).and_then(|()| file.sync()).is_err();
             return Err(if self.spoiled { StoreError::Unknown } else { refused(&error) });
         }
         if let Err(error) = file.sync() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::door::{Entry, ShardId, enter};
-use node::{Effects, Epoch, Limits, Listener, Oversize, Place, Settings, Shard};
+use node::{Effects, Epoch, Limits, Listener, Lists, Oversize, Place, Settings, Shard};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sip::{Message, Name};
 use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
@@ -13,13 +13,15 @@ use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
 fn settings() -> Settings {
     Settings {
         domains: vec!["example.com".into()],
-        listeners: vec![Listener { protocol: Protocol::Udp, sent_by: "127.0.0.1:5060".into() }],
+        listeners: [Protocol::Udp, Protocol::Tcp]
+            .map(|protocol| Listener { protocol, sent_by: "127.0.0.1:5060".into() })
+            .to_vec(),
         authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
         policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone },
         publications: Lifetimes::HOUR,
         subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,
-        lists: None,
+        lists: Some(Lists { server: Some("sip:rls@example.com".into()), ..Lists::default() }),
         oversize: Oversize::Datagram,
         limits: Limits::default(),
     }
@@ -195,4 +197,135 @@ fn main() {
     }
     let each = |spent: Duration| spent.as_nanos() as f64 / f64::from(told);
     println!("{:40} {:8.0} ns", "NOTIFY with its 200 (fan-out of 100)", each(spent[0]) + each(spent[1]));
+    lists(rounds);
+}
+
+/// A SUBSCRIBE with a list of the first `members` users in it, or of those from `from` on.
+fn subscribe_to_list(number: usize, from: usize, members: usize) -> Vec<u8> {
+    let entries: String = (from..from + members)
+        .map(|user| format!("<entry uri=\"sip:alice{user:04}@example.com\"/>"))
+        .collect();
+    let body = format!(
+        "<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list>{entries}</list></resource-lists>"
+    );
+    format!(
+        "SUBSCRIBE sip:rls@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:7000;branch=z9hG4bKl{number};rport\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:bob{number}@example.com>;tag=w{number}\r\nTo: <sip:rls@example.com>\r\n\
+         Call-ID: list{number}@127.0.0.1\r\nCSeq: 1 SUBSCRIBE\r\nContact: <sip:bob{number}@127.0.0.1:7000;transport=tcp>\r\n\
+         Event: presence\r\nExpires: 3600\r\nSupported: eventlist\r\nRequire: recipient-list-subscribe\r\n\
+         Accept: application/pidf+xml, application/rlmi+xml, multipart/related\r\n\
+         Content-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// Answers all NOTIFYs until there is none, at one instant or `later`. Gives how many there were, and the CPU time.
+fn settle(world: &mut World, later: Duration) -> (u32, Duration) {
+    let (mut notifies, mut spent) = (0, Duration::ZERO);
+    loop {
+        let sent = world.flush();
+        let answers: Vec<_> = sent.iter().filter_map(|notify| ok(notify)).collect();
+        notifies += u32::try_from(answers.len()).unwrap();
+        if answers.is_empty() && world.shard.deadline().is_none_or(|at| at > world.now + later) {
+            return (notifies, spent);
+        }
+        let start = cpu();
+        answers.iter().for_each(|answer| world.take(answer));
+        world.now = world.now.max(world.shard.deadline().unwrap_or(world.now).min(world.now + later));
+        world.shard.tick(world.now, &mut world.out);
+        spent += cpu() - start;
+    }
+}
+
+/// What lists cost: a member's change in a list of 100, the first full state of 500, and the memory of 10 000 lists.
+fn lists(rounds: usize) {
+    let mut world = World::new();
+    world.flow = Flow { protocol: Protocol::Tcp, local: Local(1), ..world.flow };
+    let users = 500;
+    let mut tags: Vec<String> = Vec::new();
+    for user in 0..users {
+        world.take(&publish(user, 1, None));
+        tags.push(etag(&world.flush()[0]));
+    }
+    let (mut notifies, lists) = (0, 20);
+    let start = cpu();
+    for list in 0..lists {
+        world.take(&subscribe_to_list(list, 0, users));
+        notifies += settle(&mut world, Duration::from_secs(1)).0;
+    }
+    let each = (cpu() - start).as_micros() as f64 / lists as f64;
+    println!(
+        "{:40} {each:8.0} us, {} NOTIFYs, the peer's part included",
+        "full state of a list of 500",
+        notifies as usize / lists
+    );
+
+    let mut world = World::new();
+    world.flow = Flow { protocol: Protocol::Tcp, local: Local(1), ..world.flow };
+    let (members, watchers) = (100, 100);
+    for user in 0..members {
+        world.take(&publish(user, 1, None));
+        tags[user] = etag(&world.flush()[0]);
+    }
+    for watcher in 0..watchers {
+        world.take(&subscribe_to_list(watcher, 0, members));
+        settle(&mut world, Duration::from_secs(1));
+    }
+    let (mut spent, mut told, mut notifies) = (Duration::ZERO, 0, 0);
+    for round in 0..rounds / 10 {
+        let requests: Vec<_> = (0..members).map(|user| publish(user, 2 + round, Some(&tags[user]))).collect();
+        for (user, request) in requests.iter().enumerate() {
+            let start = cpu();
+            world.take(request);
+            spent += cpu() - start;
+            let sent = world.flush();
+            tags[user] =
+                sent.iter().find(|message| message.starts_with(b"SIP/2.0")).map(|m| etag(m)).unwrap();
+            let answers: Vec<_> = sent.iter().filter_map(|notify| ok(notify)).collect();
+            notifies += u32::try_from(answers.len()).unwrap();
+            let start = cpu();
+            answers.iter().for_each(|answer| world.take(answer));
+            spent += cpu() - start;
+        }
+        let (more, ticks) = settle(&mut world, Duration::from_secs(3));
+        (notifies, spent) = (notifies + more, spent + ticks);
+        told += members * watchers;
+    }
+    let each = spent.as_nanos() as f64 / told as f64;
+    let told_each = told as f64 / f64::from(notifies);
+    println!("{:40} {each:8.0} ns, {told_each:.0} per NOTIFY", "a member's change in a list of 100");
+
+    let mut world = World::new();
+    world.flow = Flow { protocol: Protocol::Tcp, local: Local(1), ..world.flow };
+    let users = 2000;
+    for user in 0..users {
+        world.take(&publish(user, 1, None));
+    }
+    world.out.clear();
+    let before = resident();
+    for list in 0..10_000 {
+        world.take(&subscribe_to_list(list, list * 7 % (users - 50), 50));
+        if list % 16 == 0 {
+            settle(&mut world, Duration::ZERO);
+            drop(world.out.take_rows());
+        }
+    }
+    settle(&mut world, Duration::from_secs(3));
+    let metrics = world.shard.metrics();
+    assert_eq!((metrics.lists, metrics.list_resources), (10_000, 500_000));
+    let grown = (resident() - before) as f64;
+    println!(
+        "{:40} {:8.0} MiB, {:.0} bytes per back-end subscription",
+        "10 000 lists of 50",
+        grown / 1_048_576.0,
+        grown / 500_000.0
+    );
+}
+
+/// Memory of this process that is in use, octets.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }

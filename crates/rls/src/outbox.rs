@@ -18,6 +18,15 @@ pub struct Outbox {
     pub counts: Counts,
 }
 
+impl Outbox {
+    /// Whether nothing is asked for, whatever there is to count.
+    pub fn is_empty(&self) -> bool {
+        let subscriptions::Outbox { stored, owed, deadlines, ended, counts: _ } = &self.subscriptions;
+        let asks = self.asks.is_empty() && self.wants.is_empty();
+        asks && stored.is_empty() && owed.is_empty() && deadlines.is_empty() && ended.is_empty()
+    }
+}
+
 /// What a list asks of a resource, which it names by a number of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {

@@ -67,6 +67,8 @@ struct Record<T> {
     owed: Owed,
     /// Set while the surroundings hold it in a queue of those to be told.
     queued: bool,
+    /// Its turn came too early for a mere change; a wake-up is asked for.
+    paced: bool,
     /// It asked for no lifetime: one NOTIFY is all it gets.
     fetch: bool,
     data: T,

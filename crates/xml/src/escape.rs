@@ -14,6 +14,11 @@ pub fn push_attribute(into: &mut Vec<u8>, text: &str) {
 }
 
 fn push(into: &mut Vec<u8>, text: &str, quoted: bool) {
+    // Most texts hold nothing that must be written otherwise.
+    let is_plain = |byte: u8| matches!(byte, b' ' | b'!' | b'#'..=b'%' | b'('..=b';' | b'=' | b'?'..=b'~');
+    let plain = text.bytes().take_while(|byte| is_plain(*byte)).count();
+    let (plain, text) = text.split_at(plain);
+    into.extend_from_slice(plain.as_bytes());
     for character in text.chars() {
         let mut own = [0; 4];
         let written = match character {

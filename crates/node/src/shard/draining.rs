@@ -80,6 +80,8 @@ impl Shard {
         let forgotten = list.is_empty() && !self.parking.is_waiting(owner);
         if forgotten {
             list.close(outbox);
+        } else if outbox.is_empty() {
+            return;
         }
         let partition = Partition(list.partition());
         let mut rows = Rows { partition, epoch: self.place.epoch, versions: &mut self.versions };

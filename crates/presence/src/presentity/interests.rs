@@ -5,12 +5,13 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use sip::Aor;
+use sip_stack::Timestamp;
 use sip_stack::interest::{Asker, Interest, Shown, Standing};
 use sip_stack::notifier::Reason;
 
 use super::{Presentity, Terms};
 use crate::outbox::Outbox;
-use crate::rules::Rules;
+use crate::rules::{Composed, Rules};
 
 /// All who are interested, and who of them may have to be shown something new.
 #[derive(Debug, Default)]
@@ -49,20 +50,6 @@ impl Interests {
         let next = self.round.map_or(*first, |(next, _)| next);
         self.round = Some((next, self.interested.len()));
     }
-
-    /// The next one that is to be looked at.
-    fn next(&mut self) -> Option<(Asker, &mut Interested)> {
-        let (from, left) = self.round.take()?;
-        if left == 0 {
-            return None;
-        }
-        let after = self.interested.range(from..).next().or_else(|| self.interested.iter().next());
-        let asker = *after?.0;
-        let following = (Bound::Excluded(asker), Bound::Unbounded);
-        let following = self.interested.range(following).next().or_else(|| self.interested.iter().next());
-        self.round = following.map(|(next, _)| (*next, left - 1));
-        self.interested.get_mut(&asker).map(|interested| (asker, interested))
-    }
 }
 
 impl Presentity {
@@ -94,25 +81,59 @@ impl Presentity {
             self.interests.round = None; // another begins when it is
             return false;
         }
-        for _ in 0..max {
-            let Some((asker, _)) = self.interests.next() else { return false };
-            self.show_one(terms, asker, out);
+        let Some((from, left)) = self.interests.round.take() else { return false };
+        let Self { aor, interests, composed, changed_at, .. } = self;
+        let rules = Rules::of(terms.policy, aor);
+        let shows = Shows { rules, composed, changed_at: *changed_at };
+        let count = left.min(max);
+        let (mut looked, mut last) = (0, None);
+        for (asker, interested) in interests.interested.range_mut(from..).take(count) {
+            shows.show(*asker, interested, out);
+            looked += 1;
+            last = Some(*asker);
         }
-        true
+        for (asker, interested) in interests.interested.range_mut(..from).take(count - looked) {
+            shows.show(*asker, interested, out);
+            last = Some(*asker);
+        }
+        let following = last.and_then(|last| {
+            interests
+                .interested
+                .range((Bound::Excluded(last), Bound::Unbounded))
+                .next()
+                .map(|(next, _)| *next)
+        });
+        let next = following.or_else(|| interests.interested.keys().next().copied());
+        interests.round = next.filter(|_| left > count).map(|next| (next, left - count));
+        interests.round.is_some()
     }
 
     fn show_one(&mut self, terms: &Terms<'_>, asker: Asker, out: &mut Outbox) {
         let Self { aor, interests, composed, changed_at, .. } = self;
         let Some(interested) = interests.interested.get_mut(&asker) else { return };
         let rules = Rules::of(terms.policy, aor);
+        Shows { rules, composed, changed_at: *changed_at }.show(asker, interested, out);
+    }
+}
+
+/// What there is to show.
+struct Shows<'a> {
+    rules: Rules<'a>,
+    composed: &'a Composed,
+    changed_at: Timestamp,
+}
+
+impl Shows<'_> {
+    /// Shows it to one, unless that one has seen it.
+    fn show(&self, asker: Asker, interested: &mut Interested, out: &mut Outbox) {
         let identity = interested.identities.first().map_or("", Aor::as_str);
-        let (told, standing) = match rules.view(composed, identity) {
+        let (told, standing) = match self.rules.view(self.composed, identity) {
             Some(view) => (Told::Active(view.fingerprint()), Standing::Active(Arc::clone(view.content()))),
             None => (Told::Terminated(Reason::Rejected), Standing::Terminated(Reason::Rejected)),
         };
         if interested.told != told {
             interested.told = told;
-            out.shown.push(Shown { asker, standing, changed_at: *changed_at });
+            out.shown.push(Shown { asker, standing, changed_at: self.changed_at });
         }
     }
 }

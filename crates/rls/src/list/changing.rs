@@ -158,7 +158,8 @@ impl From<Standing> for Shown {
 fn media_type(content: &Content) -> Cow<'static, str> {
     const FIELD: &str = "Content-Type: ";
     fn value(lines: &str) -> &str {
-        lines.lines().find_map(|line| line.strip_prefix(FIELD)).unwrap_or("application/octet-stream")
+        let mut fields = lines.split_terminator("\r\n");
+        fields.find_map(|line| line.strip_prefix(FIELD)).unwrap_or("application/octet-stream")
     }
     match &content.fields {
         Cow::Borrowed(lines) => Cow::Borrowed(value(lines)),

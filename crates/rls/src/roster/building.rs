@@ -1,7 +1,5 @@
 //! What one NOTIFY of a list says: meta-information and states, within a number of octets. RFC 4662 §5.
 
-use core::fmt::Write;
-
 use documents::resource_lists::Name;
 use documents::rlmi::{MEDIA_TYPE, State, Writer};
 use sip::Related;
@@ -312,12 +310,16 @@ fn fixed_size(heading: &Heading<'_>) -> usize {
 
 /// The most octets that text takes once it is escaped.
 fn escaped_size(text: &str) -> usize {
-    text.len() + text.bytes().map(|byte| if b"&<>\"'\r\t\n".contains(&byte) { 5 } else { 0 }).sum::<usize>()
+    let is_escaped = |byte: u8| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'' | b'\r' | b'\t' | b'\n');
+    text.len() + 5 * text.bytes().filter(|byte| is_escaped(*byte)).count()
 }
 
-fn content_id(cid: &mut String, place: usize, heading: &Heading<'_>) {
+fn content_id(cid: &mut String, place: u64, heading: &Heading<'_>) {
     cid.clear();
-    write!(cid, "{place}.{}@{}", heading.boundary, heading.host).expect("writing to a string does not fail");
+    cid.push_str(sip::Decimal::of(place).as_str());
+    for piece in [".", heading.boundary, "@", heading.host] {
+        cid.push_str(piece);
+    }
 }
 
 fn content_id_size(heading: &Heading<'_>) -> usize {

@@ -81,6 +81,7 @@ impl<T: Kept> Subscriptions<T> {
             serial: numbers.serial(),
             owed: Owed::Nothing,
             queued: false,
+            paced: false,
             fetch,
             data,
         };

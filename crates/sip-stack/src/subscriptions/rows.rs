@@ -74,6 +74,7 @@ impl<T: Kept> Subscriptions<T> {
             serial: numbers.serial(),
             owed: Owed::Nothing,
             queued: false,
+            paced: false,
             fetch: false,
             data,
         });

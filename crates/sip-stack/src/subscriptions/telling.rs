@@ -100,6 +100,7 @@ impl<T: Kept> Subscriptions<T> {
         let word = record.owed == Owed::Word;
         if !word && now < record.not_before {
             record.arm(id.index, record.not_before, out);
+            record.paced = true;
             return None;
         }
         let said = say(Turn { subscription: &record.subscription, word, data: &mut record.data });
@@ -183,13 +184,16 @@ impl<T> Record<T> {
             out.counts.coalesced += 1;
         }
         self.owed = self.owed.max(what);
-        self.queue(index, out);
+        // Until the end of the pause another change asks for nothing more.
+        if !(self.paced && self.owed == Owed::Change) {
+            self.queue(index, out);
+        }
     }
 
     /// Asks for a turn, unless one is asked for, or a NOTIFY is under way.
     pub(super) fn queue(&mut self, index: u32, out: &mut Outbox) {
         if !self.queued && self.subscription.in_flight().is_none() {
-            self.queued = true;
+            (self.queued, self.paced) = (true, false);
             out.owed.push(self.id(index));
         }
     }

@@ -4,7 +4,7 @@ pub mod archive;
 pub mod counts;
 pub mod declared;
 pub mod entrance;
+pub mod face;
 mod merged;
-pub mod openapi;
 pub mod remote;
 pub mod site;

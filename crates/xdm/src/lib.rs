@@ -38,6 +38,7 @@ mod date;
 mod entity_tags;
 mod index;
 mod inherited;
+pub mod json;
 mod limits;
 mod principal;
 pub mod proxy;

@@ -1,7 +1,6 @@
 //! What the document servers here and elsewhere answer together: directory, capabilities, search.
 
 use hyper::StatusCode;
-use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
 use sip_stack::auth::Algorithm;
 use store::docs::DocStore;
@@ -9,8 +8,8 @@ use xcap::{ETag, NodeSelector};
 use xdm::Request;
 use xdm::proxy::{self, Merged, Part};
 
-use super::site::{XdmSite, forwarded, identity};
-use crate::http::{Answer, Head};
+use super::site::{Asked, XdmSite};
+use crate::http::Answer;
 
 /// The most results of one search over several servers.
 const RESULTS_MAX: usize = 500;
@@ -19,10 +18,8 @@ const RESULTS_MAX: usize = 500;
 pub(super) async fn answer<D: DocStore>(
     site: &XdmSite<D>,
     merged: Merged,
-    head: &Head,
-    at: usize,
+    asked: &Asked<'_>,
     request: &Request<'_>,
-    body: &Bytes,
 ) -> Answer {
     let is_search = merged == Merged::Search;
     let is_read = matches!(request.method, xdm::Method::Get | xdm::Method::Head);
@@ -44,12 +41,12 @@ pub(super) async fn answer<D: DocStore>(
             status: refused.status,
         };
     }
-    let identity = identity(request.principal);
+    let identity = asked.identity();
     let mut told = Vec::new();
     for number in 0..site.routes.servers() {
-        let mut asked = forwarded(head, at, &identity, body);
-        asked.target = if node.is_some() { path } else { asked.target };
-        let reply = site.remotes.ask(number, asked).await;
+        let mut forwarded = asked.forwarded(&identity);
+        forwarded.target = if node.is_some() { path } else { forwarded.target };
+        let reply = site.remotes.ask(number, forwarded).await;
         let outcome = match reply {
             Ok(reply) if reply.status == StatusCode::OK => Ok(reply.body),
             Ok(reply) => Err(reply.status.as_u16()),

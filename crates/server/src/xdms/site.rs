@@ -17,8 +17,8 @@ use xdm::{Conditions, Principal, Request};
 
 use super::archive::Archive;
 use super::counts::XdmCounts;
-use super::merged;
 use super::remote::{Forwarded, Remotes};
+use super::{face, merged};
 use crate::clock::Clock;
 use crate::http::rate::Meter;
 use crate::http::{Answer, Head, Site};
@@ -98,7 +98,7 @@ impl<D: DocStore> Site for XdmSite<D> {
         let size = (head.parts.method == Method::PUT).then_some(body.len());
         let answer = match pass.face {
             Face::Xcap(at) => self.xcap(&head, &pass.principal, at, &body).await,
-            Face::Json(_) => Answer::new(StatusCode::NOT_FOUND),
+            Face::Json(at) => face::answer(self, &head, &pass.principal, at, &body).await,
         };
         self.count(&head, pass.face, answer.status, size);
         answer
@@ -113,7 +113,7 @@ impl<D: DocStore> XdmSite<D> {
     /// Who asks. Nobody needs to be somebody to learn what is allowed.
     fn principal(&self, head: &Head, face: Face) -> Result<Principal, Answer> {
         let (parts, path) = (&head.parts, head.parts.uri.path());
-        if parts.method == Method::OPTIONS || path == super::openapi::PATH {
+        if parts.method == Method::OPTIONS || path == face::DESCRIPTION {
             return Ok(Principal::Anonymous);
         }
         let mut authenticator = self.authenticator();
@@ -161,23 +161,29 @@ impl<D: DocStore> XdmSite<D> {
         if caller.identities().iter().any(|identity| providers.contains(identity)) {
             return Principal::Provider;
         }
-        if caller.is_anonymous() {
-            Principal::Anonymous
-        } else {
-            Principal::User(caller.identities().to_vec())
-        }
+        Principal::User(caller.identities().to_vec())
     }
 
     async fn xcap(&self, head: &Head, principal: &Principal, at: usize, body: &Bytes) -> Answer {
-        let path = &head.parts.uri.path()[at..];
-        let request = request(head, principal, path, body);
-        match self.routes.way(path) {
+        let parts = &head.parts;
+        let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+        let asked = Asked {
+            method: &parts.method,
+            target: target.get(at..).unwrap_or_default(),
+            headers: &parts.headers,
+            principal,
+            body,
+        };
+        self.ask(&asked).await
+    }
+
+    /// Answers an XCAP request, wherever its documents are.
+    pub(super) async fn ask(&self, asked: &Asked<'_>) -> Answer {
+        let request = asked.request();
+        match self.routes.way(request.path) {
             Way::Here => self.here(&request).await,
-            Way::Remote(number) => {
-                let identity = identity(principal);
-                self.remotes.forward(number, forwarded(head, at, &identity, body)).await
-            }
-            Way::All(merged) => merged::answer(self, merged, head, at, &request, body).await,
+            Way::Remote(number) => self.remotes.forward(number, asked.forwarded(&asked.identity())).await,
+            Way::All(merged) => merged::answer(self, merged, asked, &request).await,
         }
     }
 
@@ -245,42 +251,53 @@ fn percent_decoded(segment: &str) -> Option<String> {
     }
 }
 
-/// Whom a remote document server is told that a request is from.
-pub(super) fn identity(principal: &Principal) -> String {
-    match principal {
-        Principal::User(identities) => proxy::print(identities),
-        // What the provider may do it may do at its own node.
-        Principal::Anonymous | Principal::Element | Principal::Provider => String::new(),
+/// A request of XCAP, as it came or as the JSON face makes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    /// Path after the XCAP root, and query.
+    pub(super) target: &'a str,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) principal: &'a Principal,
+    pub(super) body: &'a Bytes,
+}
+
+impl Asked<'_> {
+    /// Whom a remote document server is told that the request is from.
+    pub(super) fn identity(&self) -> String {
+        match self.principal {
+            Principal::User(identities) => proxy::print(identities),
+            // What the provider may do it may do at its own node.
+            Principal::Anonymous | Principal::Element | Principal::Provider => String::new(),
+        }
     }
 }
 
-pub(super) fn forwarded<'a>(head: &'a Head, at: usize, identity: &'a str, body: &'a Bytes) -> Forwarded<'a> {
-    let target = head.parts.uri.path_and_query().map_or("", |target| target.as_str());
-    Forwarded {
-        method: &head.parts.method,
-        target: target.get(at..).unwrap_or_default(),
-        headers: &head.parts.headers,
-        identity,
-        body,
+impl<'a> Asked<'a> {
+    pub(super) fn forwarded(&self, identity: &'a str) -> Forwarded<'a> {
+        let Self { method, target, headers, body, .. } = *self;
+        Forwarded { method, target, headers, identity, body }
     }
-}
 
-fn request<'a>(head: &'a Head, principal: &'a Principal, path: &'a str, body: &'a Bytes) -> Request<'a> {
-    let headers = &head.parts.headers;
-    let one = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    Request {
-        method: xdm::Method::of(head.parts.method.as_str()),
-        path,
-        query: head.parts.uri.query(),
-        conditions: Conditions {
-            if_match: one(header::IF_MATCH),
-            if_none_match: one(header::IF_NONE_MATCH),
-            if_modified_since: one(header::IF_MODIFIED_SINCE),
-            if_unmodified_since: one(header::IF_UNMODIFIED_SINCE),
-        },
-        content_type: one(header::CONTENT_TYPE),
-        body,
-        principal,
+    fn request(&self) -> Request<'a> {
+        let headers: &'a HeaderMap = self.headers;
+        let one = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let (path, query) =
+            self.target.split_once('?').map_or((self.target, None), |(path, query)| (path, Some(query)));
+        Request {
+            method: xdm::Method::of(self.method.as_str()),
+            path,
+            query,
+            conditions: Conditions {
+                if_match: one(header::IF_MATCH),
+                if_none_match: one(header::IF_NONE_MATCH),
+                if_modified_since: one(header::IF_MODIFIED_SINCE),
+                if_unmodified_since: one(header::IF_UNMODIFIED_SINCE),
+            },
+            content_type: one(header::CONTENT_TYPE),
+            body: self.body,
+            principal: self.principal,
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 
 mod documents;
 mod entrance;
+mod face;
 mod peer;
 mod process;
+mod proxy;
 mod pump;
 mod store;
 mod web;

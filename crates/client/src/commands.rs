@@ -1,6 +1,9 @@
-//! The command line of the client: `publish`, `watch` and `fetch`.
+//! The command line of the client: presence (`publish`, `watch`, `fetch`) and documents (`xcap`, `contacts`).
 
+mod archive;
 mod connection;
+mod contacts;
+mod credentials;
 mod exit;
 mod fetch;
 mod publish;
@@ -8,6 +11,7 @@ mod show;
 mod terminal;
 pub(crate) mod time;
 mod watch;
+mod xcap;
 
 use core::pin::Pin;
 use std::future::Future;
@@ -26,6 +30,12 @@ pub enum Command {
     Watch(watch::Arguments),
     /// Show somebody's presence once
     Fetch(fetch::Arguments),
+    /// Read and change documents: lists, rules and the like
+    #[command(subcommand)]
+    Xcap(xcap::Arguments),
+    /// Look after your contacts
+    #[command(subcommand)]
+    Contacts(contacts::Arguments),
 }
 
 /// What a command finds around it.
@@ -47,6 +57,8 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>, surroundings: Su
         Command::Publish(arguments) => publish::run(arguments, terminal, surroundings).await,
         Command::Watch(arguments) => watch::run(arguments, terminal, surroundings).await,
         Command::Fetch(arguments) => fetch::run(arguments, terminal, surroundings).await,
+        Command::Xcap(arguments) => xcap::run(arguments, terminal, surroundings).await,
+        Command::Contacts(arguments) => contacts::run(arguments, terminal, surroundings).await,
     }
 }
 

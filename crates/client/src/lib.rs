@@ -35,6 +35,7 @@ mod status;
 mod watching;
 pub mod web;
 mod wire;
+pub mod xdm;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;

@@ -47,7 +47,7 @@ enum Command {
     /// Put plain files into the store as documents of one user, unchecked. The server must not run.
     Import(documents::ImportArguments),
     #[command(flatten)]
-    Client(client::commands::Command),
+    Client(Box<client::commands::Command>),
 }
 
 /// Where the configuration comes from.
@@ -90,7 +90,7 @@ pub fn run(
         }
     };
     let result = match arguments.command {
-        Command::Client(command) => return client::commands::main(command),
+        Command::Client(command) => return client::commands::main(*command),
         Command::Demo(arguments) => demo(&arguments, out, err),
         Command::Serve(arguments) => serve::serve(&arguments.sources(), err),
         Command::Check(arguments) => check(&arguments.sources(), out, err),

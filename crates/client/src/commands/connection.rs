@@ -1,12 +1,11 @@
 //! The part of the command line that says who we are and where the server is.
 
-use core::net::IpAddr;
-use core::time::Duration;
-use std::path::PathBuf;
-
+use super::credentials::Credentials;
 use super::terminal::Terminal;
 use super::{Exit, Surroundings};
 use crate::{Client, ConnectError, Identity, Options, Protocol};
+use core::net::IpAddr;
+use core::time::Duration;
 
 /// How to reach the server.
 #[derive(Clone, clap::Args)]
@@ -20,15 +19,8 @@ pub(super) struct Connection {
     /// Our own address, where the machine has several
     #[arg(long, value_name = "ADDRESS")]
     local: Option<IpAddr>,
-    /// Password; seen by others on this machine: better set ROLLCALL_PASSWORD or use --password-file
-    #[arg(long, conflicts_with = "password_file")]
-    password: Option<String>,
-    /// File whose first line is the password
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
-    /// Name that goes with the password, where it is not the part of the address before the @
-    #[arg(long, value_name = "NAME")]
-    username: Option<String>,
+    #[command(flatten)]
+    credentials: Credentials,
 }
 
 impl core::fmt::Debug for Connection {
@@ -61,7 +53,7 @@ impl Connection {
         terminal: &mut Terminal<'_>,
         surroundings: &mut Surroundings<'_>,
     ) -> Result<Connected, Exit> {
-        let password = match self.password(surroundings.password.take()) {
+        let password = match self.credentials.password(surroundings.password.take()) {
             Ok(password) => password,
             Err(text) => {
                 terminal.remark(&format!("error: {text}"));
@@ -73,7 +65,8 @@ impl Connection {
         let place =
             self.server.clone().unwrap_or_else(|| format!("the server of {}", options.identity.domain()));
         let server = format!("{place} over {}", options.protocol.via());
-        (options.server, options.local, options.username) = (self.server, self.local, self.username);
+        (options.server, options.local) = (self.server, self.local);
+        options.username = self.credentials.username;
         let has_password = password.is_some();
         options.password = password;
         if let Some(expires) = expires {
@@ -98,19 +91,6 @@ impl Connection {
                 };
                 terminal.remark(&format!("error: {error}{hint}"));
                 Err(Exit::Unreachable)
-            }
-        }
-    }
-
-    fn password(&self, environment: Option<String>) -> Result<Option<String>, String> {
-        let Some(file) = &self.password_file else { return Ok(self.password.clone().or(environment)) };
-        let text = std::fs::read_to_string(file);
-        let text =
-            text.map_err(|error| format!("the password file {} cannot be read: {error}", file.display()))?;
-        match text.lines().next() {
-            Some(line) if !line.is_empty() => Ok(Some(line.to_owned())),
-            Some(_) | None => {
-                Err(format!("the first line of {} is empty: it should be the password", file.display()))
             }
         }
     }

@@ -24,9 +24,9 @@ cargo xtask <chore>
   conformance            the tables of docs/conformance against what the code cites
   tidy                   the drawing of the house, module lines, citations, strays
   bench [--seconds N] [--rounds N] [--large] [--shards] [--write] [--only LIST] [--sockets N]
-        [--toy-only | --against ADDRESS --pid NUMBER]
-                         processor time per operation beside two floors; LIST of requests, fan-out, memory, flat,
-                         shards; --write puts the table into docs/performance.md
+        [--xcap] [--toy-only | --against ADDRESS --pid NUMBER]
+                         processor time per operation beside two floors; LIST of requests, fan-out, xcap, memory,
+                         flat, shards; --xcap is --only xcap; --write puts the table into docs/performance.md
   soak [--minutes N]     a steady mixed load (10 min); memory must stay flat and no deadline overdue
   capture [--seconds N]  records the demo on loopback; tshark must find nothing malformed
   sim [--seeds N] ..     the simulator over many seeds; other options are passed to it
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Some("soak") => bench::soak::command(args),
         Some("soak-run") => bench::soak::run(args),
         Some("bench-run") => bench::measure(args),
-        Some(hidden @ ("bench-toy" | "bench-floor")) => bench::serve(hidden, args),
+        Some(hidden @ ("bench-toy" | "bench-floor" | "bench-bare")) => bench::serve(hidden, args),
         Some("interop") => args.finish().and_then(|()| suite::interop()),
         Some("conformance") => args.finish().and_then(|()| conformance::run()),
         Some("capture") => args.option("--seconds").and_then(|seconds| {

@@ -12,6 +12,7 @@ pub(crate) mod soak;
 pub(crate) mod subject;
 mod toy;
 mod wire;
+mod xcap;
 
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub(crate) fn serve(hidden: &str, mut args: Args) -> Result<(), String> {
         args.word().and_then(|word| word.parse().ok()).ok_or("an address is wanted")?;
     let served = if hidden == "bench-toy" {
         toy::Server::bind(address).and_then(toy::Server::serve)
+    } else if hidden == "bench-bare" {
+        xcap::bare(address)
     } else {
         let sizes = args.word().and_then(|word| Sizes::read(&word)).ok_or("sizes are wanted")?;
         floor::serve(address, sizes)
@@ -95,10 +98,12 @@ pub(crate) fn measure(mut args: Args) -> Result<(), String> {
         setting: Setting::take(&mut args)?,
         large: args.flag("--large"),
         shards: args.flag("--shards"),
-        only: args
-            .option::<String>("--only")?
-            .map(|list| list.split(',').map(str::to_owned).collect())
-            .unwrap_or_default(),
+        only: if args.flag("--xcap") {
+            vec!["xcap".to_owned()]
+        } else {
+            let list = args.option::<String>("--only")?;
+            list.map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default()
+        },
     };
     let write = args.flag("--write");
     args.finish()?;
@@ -133,6 +138,12 @@ fn run_plan(plan: &Plan, report: &mut Report) -> Result<(), String> {
         if let Some(sizes) = sizes {
             say::step(&format!("floor ({round} of {})", plan.rounds));
             floors(plan, sizes, report)?;
+        }
+    }
+    if plan.wants("xcap") && matches!(plan.subject, Subject::Rollcall { .. }) {
+        for round in 1..=plan.rounds {
+            say::step(&format!("XCAP ({round} of {})", plan.rounds));
+            xcap::measure(report, plan.span)?;
         }
     }
     if plan.wants("memory") && !is_toy {

@@ -21,6 +21,10 @@ use crate::run;
 pub(crate) enum Subject {
     /// The release build of `rollcall`, with this many shards.
     Rollcall { shards: usize },
+    /// The same as document servers: its address is that of HTTP.
+    Xcap,
+    /// A constant answer over the HTTP library.
+    Bare,
     /// The toy floor.
     Toy,
     /// The raw floor.
@@ -34,6 +38,8 @@ impl Subject {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Rollcall { .. } => "rollcall",
+            Self::Xcap => "rollcall",
+            Self::Bare => "floor",
             Self::Toy => "toy",
             Self::Floor(_) => "floor",
             Self::Other { .. } => "other",
@@ -64,6 +70,20 @@ impl Running {
                 let admin = admin.insert(free_address()?);
                 rollcall("release", &open(), address, *admin, folder, &[format!("shards={shards}")])
             }
+            Subject::Xcap => {
+                let folder = data.insert(temporary_folder()?);
+                let admin = admin.insert(free_address()?);
+                let settings = [
+                    "shards=1".to_owned(),
+                    "xdm.root=/xcap-root".to_owned(),
+                    "aggregation-proxy.threads=1".to_owned(),
+                    "aggregation-proxy.client-rate=0".to_owned(),
+                    "aggregation-proxy.user-rate=0".to_owned(),
+                    super::xcap::listen(address),
+                ];
+                rollcall("release", &open(), free_address()?, *admin, folder, &settings)
+            }
+            Subject::Bare => itself(&["bench-bare".to_owned(), address.to_string()])?,
             Subject::Toy => itself(&["bench-toy".to_owned(), address.to_string()])?,
             Subject::Floor(sizes) => itself(&["bench-floor".to_owned(), address.to_string(), sizes.words()])?,
             Subject::Other { address, pid } => {
@@ -80,10 +100,12 @@ impl Running {
         let pid = Pid::from_raw(child.id() as i32);
         let clock = ClockId::pid_cpu_clock_id(pid).map_err(|error| format!("process {pid}: {error}"))?;
         let mut running = Self { address, admin, pid, clock, child: Some(child), data };
-        if !matches!(subject, Subject::Floor(_)) {
-            running.wait_until_it_answers()?;
-        } else {
-            running.wait_until_bound()?;
+        match subject {
+            Subject::Floor(_) => running.wait_until_bound()?,
+            Subject::Xcap | Subject::Bare => running.wait_until_it_accepts()?,
+            Subject::Rollcall { .. } | Subject::Toy | Subject::Other { .. } => {
+                running.wait_until_it_answers()?
+            }
         }
         Ok(running)
     }
@@ -119,6 +141,19 @@ impl Running {
             std::thread::sleep(Duration::from_millis(10));
         }
         Err(format!("{} is not taken", self.address))
+    }
+
+    /// Waits until it takes connections.
+    fn wait_until_it_accepts(&mut self) -> Result<(), String> {
+        let limit = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < limit {
+            self.still_there()?;
+            if TcpStream::connect(self.address).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Err(format!("{} takes no connection", self.address))
     }
 
     fn still_there(&mut self) -> Result<(), String> {

@@ -17,7 +17,7 @@ fn settings() -> Settings {
             .map(|protocol| Listener { protocol, sent_by: "127.0.0.1:5060".into() })
             .to_vec(),
         authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
-        policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone },
+        policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone, ..Policy::default() },
         publications: Lifetimes::HOUR,
         subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,

@@ -121,6 +121,8 @@ metrics! {
     publish_refused: Counter,
     /// Publications that ran out.
     publications_expired: Counter,
+    /// Stored rules documents that cannot be read, each time that one was read: their presentities are closed to everybody.
+    rules_unreadable: Counter,
     /// SUBSCRIBE accepted: new dialog.
     subscribe_initial: Counter,
     /// SUBSCRIBE accepted: refresh.

@@ -389,7 +389,7 @@ impl Owners {
         match owner.role {
             Role::Presence => {
                 if let Some(presentity) = self.presentities.get_mut(owner.place) {
-                    presentity.changed(&settings.presence(), change, &mut self.presence);
+                    presentity.changed(now, &settings.presence(), change, &mut self.presence);
                 }
             }
             Role::List => {

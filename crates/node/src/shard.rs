@@ -200,7 +200,7 @@ impl Shard {
         self.settings = settings;
         for place in self.owners.presentities.places() {
             self.with_presentity(place, out, |presentity, terms, _, outbox| {
-                presentity.reauthorize(terms, outbox)
+                presentity.reauthorize(now, terms, outbox)
             });
         }
         for place in self.owners.lists.places() {
@@ -249,8 +249,8 @@ impl Shard {
     pub fn start(&mut self, now: Timestamp, out: &mut Effects) {
         let stopped_at = self.stopped_at;
         for place in self.owners.presentities.places() {
-            self.with_presentity(place, out, |presentity, _, _, outbox| {
-                presentity.resume(stopped_at, outbox)
+            self.with_presentity(place, out, |presentity, terms, _, outbox| {
+                presentity.resume(now, terms, stopped_at, outbox)
             });
         }
         self.start_lists(now, out);
@@ -270,8 +270,8 @@ impl Shard {
                 self.drain(watching.owner, out);
             }
             Wake::Publication { presentity, row } => {
-                self.with_presentity(presentity, out, |presentity, _, _, outbox| {
-                    presentity.due(now, at, row, outbox)
+                self.with_presentity(presentity, out, |presentity, terms, _, outbox| {
+                    presentity.due(now, terms, at, row, outbox)
                 });
             }
             Wake::Documents(owner) => {

@@ -11,6 +11,6 @@ pub mod rules;
 
 pub use outbox::{Counts, Outbox};
 pub use policy::{Policy, Publish as PublishPolicy, Watch};
-pub use presentity::{Presentity, Publish, Published, ROLE, Subscribe, Terms};
+pub use presentity::{Presentity, Publish, Published, ROLE, Subscribe, Subscribed, Terms};
 pub use refusal::Refusal;
 pub use sip_stack::compositor::Lifetimes;

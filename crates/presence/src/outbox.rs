@@ -31,4 +31,6 @@ pub struct Counts {
     pub expired: u64,
     /// Deadlines handled more than a second late.
     pub overdue: u64,
+    /// Rules documents found to be unreadable, each time that they were read: their presentities are closed to everybody.
+    pub rules_unreadable: u64,
 }

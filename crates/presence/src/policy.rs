@@ -1,6 +1,12 @@
-//! Who may watch and who may publish, as a small table: the rules of a domain until a presentity has its own.
+//! What holds for a whole domain: who may watch and publish until a presentity has rules of its own, and how its rules and
+//! publications are taken.
 
-/// Who may watch the presentities of this server.
+use sip::Aor;
+
+use crate::composition;
+use crate::rules::{Decision, Defaults};
+
+/// Who may watch the presentities of this server that have no rules of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
     /// Everyone whose identity is known, from any domain.
@@ -16,21 +22,58 @@ pub enum Watch {
 pub enum Publish {
     /// Everyone whose identity is known: open mode only.
     Everyone,
-    /// The presentity itself.
+    /// The presentity itself, and whom its publication rules allow.
     Oneself,
 }
 
 /// The policy table of the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Who may watch.
     pub watch: Watch,
     /// Who may publish.
     pub publish: Publish,
+    /// What becomes of watchers whom neither rules nor `watch` mention, and how rules are read.
+    pub defaults: Defaults,
+    /// How several publications become one document.
+    pub composition: composition::Policy,
+    /// Our own XCAP roots, without a slash at their end: rules name lists by URIs under them.
+    pub roots: Vec<String>,
+    /// Domains and addresses-of-record that may watch at all, before anybody's rules; empty for all.
+    pub entitled: Vec<String>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { watch: Watch::OwnDomain, publish: Publish::Oneself }
+        Self {
+            watch: Watch::OwnDomain,
+            publish: Publish::Oneself,
+            defaults: Defaults::default(),
+            composition: composition::Policy::default(),
+            roots: Vec::new(),
+            entitled: Vec::new(),
+        }
+    }
+}
+
+impl Policy {
+    /// What becomes of a watcher of a presentity that has no rules of its own.
+    pub(crate) fn decide(&self, presentity: &Aor, identities: &[Aor]) -> Decision {
+        let is_own = |user: &Aor| user == presentity;
+        let is_near = |user: &Aor| user.domain().is_some() && user.domain() == presentity.domain();
+        let allowed = match self.watch {
+            Watch::Everyone => true,
+            Watch::OwnDomain => identities.iter().any(|user| is_own(user) || is_near(user)),
+            Watch::Oneself => identities.iter().any(is_own),
+        };
+        if allowed { Decision::everything() } else { self.defaults.unmatched() }
+    }
+
+    /// Whether a watcher is entitled to the service at all.
+    pub(crate) fn entitles(&self, identities: &[Aor]) -> bool {
+        let is_listed = |user: &Aor| {
+            self.entitled.iter().any(|entry| entry == user.as_str() || Some(entry.as_str()) == user.domain())
+        };
+        self.entitled.is_empty() || identities.iter().any(is_listed)
     }
 }

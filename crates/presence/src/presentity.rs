@@ -1,6 +1,7 @@
 //! The owner of all that happens around one presentity: its publications and its watchers.
 
 mod interests;
+mod judging;
 mod notifying;
 mod publishing;
 mod rows;
@@ -10,7 +11,7 @@ mod waking;
 
 use core::time::Duration;
 
-use documents::pidf::Presence;
+use documents::pidf::{self, Presence};
 use sip::Aor;
 use sip_stack::Timestamp;
 use sip_stack::compositor::{Lifetimes, Publication};
@@ -20,11 +21,11 @@ use sip_stack::subscriptions::{self, SubscriptionId, Subscriptions};
 use interests::Interests;
 pub use publishing::{Publish, Published};
 use rulebook::Rulebook;
-pub use subscribing::Subscribe;
+pub use subscribing::{Subscribe, Subscribed};
 
-use crate::composition::compose;
+use crate::composition::Composer;
 use crate::policy::Policy;
-use crate::rules::Composed;
+use crate::rules::{Class, Classes, Composed};
 
 /// What holds for all presentities: policy and bounds.
 #[derive(Clone, Copy, Debug)]
@@ -63,12 +64,16 @@ impl<'a> Terms<'a> {
 pub const ROLE: &str = "presence";
 
 /// What is kept with the subscription of a watcher.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug)]
 struct Watcher {
-    /// Fingerprint of the view that the watcher is known to have; zero if none.
+    /// Fingerprint of the view that the watcher is known to have; zero if none. From a row, of its class.
     told: u64,
     /// The one in the NOTIFY without an answer.
     telling: u64,
+    /// What was decided of it.
+    class: Class,
+    /// It does not want to be known to the presentity.
+    anonymous: bool,
 }
 
 /// A presentity with its publications and watchers. The only place that changes them.
@@ -79,10 +84,18 @@ pub struct Presentity {
     /// Rows of publications removed a short while ago, kept so that a restart knows that watchers must hear of it.
     removed: Vec<(u64, Timestamp)>,
     watchers: Subscriptions<Watcher>,
+    composer: Composer,
     composed: Composed,
+    /// When time makes it another document, in milliseconds since 1970.
+    composed_until: Option<i64>,
     changed_at: Timestamp,
     interests: Interests,
     rulebook: Rulebook,
+    classes: Classes,
+    /// The sphere that rules may ask for; `None` also if none does.
+    sphere: Option<String>,
+    /// The wake-up that is asked for besides those for publications.
+    clock_at: Timestamp,
     /// After a restart, until the rules are known: what was there before.
     resuming: Option<Box<Resuming>>,
 }
@@ -90,7 +103,7 @@ pub struct Presentity {
 /// What was true when the process before ended.
 #[derive(Debug)]
 struct Resuming {
-    composed: Composed,
+    publications: Vec<Publication<Presence>>,
     changed_at: Timestamp,
     /// The newest change in any row.
     stopped_at: Timestamp,
@@ -99,16 +112,21 @@ struct Resuming {
 impl Presentity {
     /// A presentity of whom nothing is known.
     pub fn new(aor: Aor) -> Self {
-        let composed = Composed::new(&compose(&aor, &[]));
+        let composed = Composed::new(&pidf::empty(aor.as_str()));
         Self {
             aor,
             publications: Vec::new(),
             removed: Vec::new(),
             watchers: Subscriptions::default(),
+            composer: Composer::default(),
             composed,
+            composed_until: None,
             changed_at: Timestamp::ZERO,
             interests: Interests::default(),
             rulebook: Rulebook::default(),
+            classes: Classes::default(),
+            sphere: None,
+            clock_at: Timestamp::NEVER,
             resuming: None,
         }
     }

@@ -1,14 +1,11 @@
 //! The presentity as a machine: what it decides, what it leaves untouched, and what its rows give back.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use documents::pidf::Presence;
-use presence::{
-    Lifetimes, Outbox, Policy, Presentity, Publish, PublishPolicy, Published, ROLE, Refusal, Subscribe,
-    Terms, Watch,
-};
+use presence::{Lifetimes, Outbox, Policy, Presentity, Publish, Published, ROLE, Refusal, Subscribe, Terms};
 use sip::{Aor, Limits, Message};
 use sip_stack::compositor::{self, EntityTag, Operation};
 use sip_stack::dialog::{Dialog, LocalTag};
@@ -16,7 +13,7 @@ use sip_stack::notifier::{Outcome, Reason, State};
 use sip_stack::subscriptions::{self, Refresh, Stored, StoredSubscription, SubscriptionId};
 use sip_stack::{Connection, Flow, Local, Numbers, Protocol, Timestamp};
 
-const POLICY: Policy = Policy { watch: Watch::OwnDomain, publish: PublishPolicy::Oneself };
+static POLICY: LazyLock<Policy> = LazyLock::new(Policy::default);
 
 fn terms(pace: Duration) -> Terms<'static> {
     Terms {
@@ -141,6 +138,7 @@ impl World {
         let message = Message::parse(text.as_bytes(), &Limits::default()).unwrap();
         let dialog = Dialog::accept(&message, LocalTag { partition: 0, number: self.tag }).unwrap();
         let subscribe = Subscribe {
+            anonymous: false,
             identities: &[aor(identity)],
             dialog,
             flow: flow(),
@@ -150,7 +148,7 @@ impl World {
         let answer =
             self.presentity.subscribe(now, &terms(self.pace), &mut self.numbers, subscribe, &mut self.out);
         self.settle();
-        answer.map(|(_, watcher)| watcher)
+        answer.map(|subscribed| subscribed.id)
     }
 
     fn refresh(
@@ -173,7 +171,7 @@ impl World {
         };
         let answer = self.presentity.refresh(now, &terms(self.pace), id, refresh, &mut self.out);
         self.settle();
-        answer
+        answer.map(|subscribed| subscribed.lifetime)
     }
 
     /// Gives everybody who is owed a turn; what was said.
@@ -201,7 +199,9 @@ impl World {
         while let Some(place) = self.wakes.iter().position(|(when, _)| *when <= now) {
             let (when, item) = self.wakes.swap_remove(place);
             match item {
-                Item::Publication(row) => self.presentity.due(now, when, row, &mut self.out),
+                Item::Publication(row) => {
+                    self.presentity.due(now, &terms(self.pace), when, row, &mut self.out)
+                }
                 Item::Watcher(id) => self.presentity.due_watcher(now, when, id, &mut self.out),
             }
             self.settle();
@@ -217,7 +217,7 @@ impl World {
     }
 
     fn resume(&mut self, stopped_at: Timestamp) {
-        self.presentity.resume(stopped_at, &mut self.out);
+        self.presentity.resume(stopped_at, &terms(self.pace), stopped_at, &mut self.out);
         self.found(stopped_at);
     }
 

@@ -12,6 +12,7 @@ use sip_stack::auth::Caller;
 use sip_stack::dialog::{Dialog, LocalTag};
 use sip_stack::subscriptions;
 
+use super::subscribing::Granted;
 use super::{Refused, event, expires};
 use crate::door::{list_partition, to_tag};
 use crate::effects::Effects;
@@ -89,7 +90,8 @@ impl Shard {
             list.subscribe(now, terms, numbers, subscribe, outbox)
         });
         let (lifetime, id) = granted.ok_or(Refused::Full)??;
-        self.granted(now, asked, lifetime, local_tag, Watching { owner, id }, out);
+        let granted = Granted { lifetime, undecided: false };
+        self.granted(now, asked, granted, local_tag, Watching { owner, id }, out);
         Ok(())
     }
 

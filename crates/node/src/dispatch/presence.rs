@@ -1,14 +1,12 @@
 //! PUBLISH and SUBSCRIBE for presence, read as far as the Presence Server needs them.
 
-use core::time::Duration;
-
-use ::presence::{Publish, Subscribe};
+use ::presence::{Publish, Subscribe, Subscribed};
 use sip::{Aor, Message, Name};
 use sip_stack::Timestamp;
 use sip_stack::auth::Caller;
 use sip_stack::compositor::{EntityTag, Operation};
 
-use super::subscribing::Initial;
+use super::subscribing::{Granted, Initial};
 use super::{Refused, event, expires};
 use crate::effects::Effects;
 use crate::owners::{Owner, Role, Watching};
@@ -67,21 +65,29 @@ impl Shard {
         if self.has_room(aor) { Ok(Owner::presentity(self.presentity_for(aor))) } else { Err(Refused::Full) }
     }
 
-    /// Takes an initial SUBSCRIBE. Gives the lifetime granted and the subscription.
+    /// Takes an initial SUBSCRIBE.
     pub(super) fn watch(
         &mut self,
         now: Timestamp,
         place: u32,
         initial: Initial<'_>,
         out: &mut Effects,
-    ) -> Result<(Duration, Watching), Refused> {
+    ) -> Result<(Granted, Watching), Refused> {
         let Initial { caller, dialog, flow, event, expires, .. } = initial;
-        let subscribe = Subscribe { identities: caller.identities(), dialog, flow, event, expires };
+        let (identities, anonymous) = (caller.identities(), caller.is_anonymous());
+        let subscribe = Subscribe { identities, anonymous, dialog, flow, event, expires };
         let granted = self.with_presentity(place, out, |presentity, terms, numbers, outbox| {
             presentity.subscribe(now, terms, numbers, subscribe, outbox)
         });
-        let (lifetime, id) = granted.expect("the place was made above")?;
-        Ok((lifetime, Watching { owner: Owner::presentity(place), id }))
+        let subscribed = granted.expect("the place was made above")?;
+        let watching = Watching { owner: Owner::presentity(place), id: subscribed.id };
+        Ok((subscribed.into(), watching))
+    }
+}
+
+impl From<Subscribed> for Granted {
+    fn from(subscribed: Subscribed) -> Self {
+        Self { lifetime: subscribed.lifetime, undecided: subscribed.undecided }
     }
 }
 

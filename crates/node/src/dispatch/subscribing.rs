@@ -38,6 +38,15 @@ pub(super) struct Initial<'a> {
     pub(super) expires: Option<u32>,
 }
 
+/// What a role has granted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Granted {
+    /// For how long.
+    pub(super) lifetime: Duration,
+    /// Nobody has decided yet whether it may be: 202, RFC 5025 §3.2.1.
+    pub(super) undecided: bool,
+}
+
 impl Shard {
     /// Takes a SUBSCRIBE, for whatever package.
     pub(super) fn subscribe(
@@ -84,32 +93,32 @@ impl Shard {
             return self.park(asked, caller, owner, out);
         }
         let initial = Initial { caller, dialog, flow: asked.back, event, expires };
-        let (lifetime, watching) = match owner.role {
+        let (granted, watching) = match owner.role {
             Role::Presence => self.watch(now, owner.place, initial, out)?,
             Role::List => return Err(Refused::Event),
         };
-        self.granted(now, asked, lifetime, local_tag, watching, out);
+        self.granted(now, asked, granted, local_tag, watching, out);
         Ok(())
     }
 
-    /// Answers an initial SUBSCRIBE that was granted so long, and remembers its dialog.
+    /// Answers an initial SUBSCRIBE that was granted, and remembers its dialog.
     pub(super) fn granted(
         &mut self,
         now: Timestamp,
         asked: &Asked<'_>,
-        lifetime: Duration,
+        granted: Granted,
         local_tag: LocalTag,
         watching: Watching,
         out: &mut Effects,
     ) {
         self.opened(local_tag.number, watching);
-        if lifetime.is_zero() {
+        if granted.lifetime.is_zero() {
             self.metrics.subscribe_fetch += 1;
         } else {
             self.metrics.subscribe_initial += 1;
         }
         let tag = local_tag.to_string();
-        self.subscribed(now, asked, watching.owner.role, lifetime, Some(&tag), out);
+        self.subscribed(now, asked, watching.owner.role, granted, Some(&tag), out);
     }
 
     fn resubscribe(
@@ -141,22 +150,25 @@ impl Shard {
             return self.park(asked, caller, watching.owner, out);
         }
         let refresh = Refresh { identity: caller.aor(), request, cseq, flow: asked.back, event, expires };
-        let lifetime = match watching.owner.role {
+        let granted: Granted = match watching.owner.role {
             Role::Presence => {
                 let granted =
                     self.with_presentity(watching.owner.place, out, |presentity, terms, _, outbox| {
                         presentity.refresh(now, terms, watching.id, refresh, outbox)
                     });
-                granted.ok_or(Refusal::NoSubscription)??
+                granted.ok_or(Refusal::NoSubscription)??.into()
             }
-            Role::List => self.refresh_list(now, watching, refresh, out)?,
+            Role::List => {
+                let lifetime = self.refresh_list(now, watching, refresh, out)?;
+                Granted { lifetime, undecided: false }
+            }
         };
-        if lifetime.is_zero() {
+        if granted.lifetime.is_zero() {
             self.metrics.subscribe_end += 1;
         } else {
             self.metrics.subscribe_refresh += 1;
         }
-        self.subscribed(now, asked, watching.owner.role, lifetime, None, out);
+        self.subscribed(now, asked, watching.owner.role, granted, None, out);
         Ok(())
     }
 
@@ -165,19 +177,20 @@ impl Shard {
         now: Timestamp,
         asked: &Asked<'_>,
         role: Role,
-        lifetime: Duration,
+        granted: Granted,
         tag: Option<&str>,
         out: &mut Effects,
     ) {
         let contact = self.contact(asked.flow).to_owned();
         let request = asked.request;
         self.answer(now, asked, out, |bytes| {
-            let mut response = sip::respond(bytes, request, 200, Some(asked.flow.remote), tag);
+            let status = if granted.undecided { 202 } else { 200 };
+            let mut response = sip::respond(bytes, request, status, Some(asked.flow.remote), tag);
             for route in request.all(Name::RecordRoute) {
                 response.field(Name::RecordRoute, route); // RFC 3261 §12.1.1
             }
             response.field(Name::Contact, &contact);
-            response.number(Name::Expires, lifetime.as_secs());
+            response.number(Name::Expires, granted.lifetime.as_secs());
             if role == Role::List {
                 response.field(Name::Require, rls::refusal::EVENTLIST); // RFC 4662 §4.1
             }

@@ -57,6 +57,7 @@ impl Shard {
         let counts = core::mem::take(&mut outbox.counts);
         self.metrics.publications_expired += counts.expired;
         self.metrics.timers_overdue += counts.overdue;
+        self.metrics.rules_unreadable += counts.rules_unreadable;
         if core::mem::take(&mut outbox.showing) {
             self.showing.push_back(place);
         }

@@ -45,9 +45,8 @@ impl Shard {
         for _ in 0..SHOWING_PER_TURN {
             let Some(place) = self.showing.pop_front() else { break };
             let max = self.settings.limits.turn;
-            let more = self.with_presentity(place, out, |presentity, terms, _, outbox| {
-                presentity.show(terms, max, outbox)
-            });
+            let more =
+                self.with_presentity(place, out, |presentity, _, _, outbox| presentity.show(max, outbox));
             if more == Some(true) {
                 self.showing.push_back(place);
             }
@@ -59,7 +58,7 @@ impl Shard {
             Letter::Interest(aor, interest) if self.has_room(&aor) => {
                 let place = self.presentity_for(&aor);
                 self.with_presentity(place, out, |presentity, terms, _, outbox| {
-                    presentity.interest(terms, interest, outbox);
+                    presentity.interest(now, terms, interest, outbox);
                 });
             }
             Letter::Interest(_, interest) => {

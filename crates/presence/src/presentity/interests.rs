@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use documents::rules::SubHandling;
 use sip::Aor;
 use sip_stack::Timestamp;
 use sip_stack::interest::{Asker, Interest, Shown, Standing};
@@ -11,7 +12,7 @@ use sip_stack::notifier::Reason;
 
 use super::{Presentity, Terms};
 use crate::outbox::Outbox;
-use crate::rules::{Composed, Rules};
+use crate::rules::{Class, Classes, Composed, Requester};
 
 /// All who are interested, and who of them may have to be shown something new.
 #[derive(Debug, Default)]
@@ -25,6 +26,8 @@ pub(super) struct Interests {
 struct Interested {
     /// In whose name.
     identities: Arc<[Aor]>,
+    /// What was decided of it; not known yet before the rules are.
+    class: Option<Class>,
     told: Told,
 }
 
@@ -34,6 +37,7 @@ enum Told {
     Nothing,
     /// With the fingerprint of the view.
     Active(u64),
+    Pending,
     Terminated(Reason),
 }
 
@@ -50,16 +54,25 @@ impl Interests {
         let next = self.round.map_or(*first, |(next, _)| next);
         self.round = Some((next, self.interested.len()));
     }
+
+    /// Everybody with what was decided of it.
+    pub(super) fn classes_mut(&mut self) -> impl Iterator<Item = (&[Aor], &mut Option<Class>)> {
+        self.interested.values_mut().map(|interested| (&*interested.identities, &mut interested.class))
+    }
 }
 
 impl Presentity {
     /// Somebody within the installation asks to be shown what a watcher sees, now and whenever that changes. It is shown
     /// again if it was asked for before.
-    pub fn interest(&mut self, terms: &Terms<'_>, interest: Interest, out: &mut Outbox) {
+    pub fn interest(&mut self, now: Timestamp, terms: &Terms<'_>, interest: Interest, out: &mut Outbox) {
         let Interest { asker, identities } = interest;
-        self.interests.interested.insert(asker, Interested { identities, told: Told::Nothing });
+        let class = self.is_ready().then(|| {
+            let decision = self.decide(now, terms.policy, &Requester::known(&identities));
+            self.classes.of(&Arc::new(decision))
+        });
+        self.interests.interested.insert(asker, Interested { identities, class, told: Told::Nothing });
         if self.is_ready() {
-            self.show_one(terms, asker, out);
+            self.show_one(asker, out);
         } else {
             self.prepare(out);
         }
@@ -76,15 +89,14 @@ impl Presentity {
     }
 
     /// Shows what is new to those for whom it is, looking at so many at most. Whether there are more to look at.
-    pub fn show(&mut self, terms: &Terms<'_>, max: usize, out: &mut Outbox) -> bool {
+    pub fn show(&mut self, max: usize, out: &mut Outbox) -> bool {
         if !self.is_ready() {
             self.interests.round = None; // another begins when it is
             return false;
         }
         let Some((from, left)) = self.interests.round.take() else { return false };
-        let Self { aor, interests, composed, changed_at, .. } = self;
-        let rules = Rules::of(terms.policy, aor);
-        let shows = Shows { rules, composed, changed_at: *changed_at };
+        let Self { aor, interests, composed, classes, changed_at, .. } = self;
+        let mut shows = Shows { aor, composed, classes, changed_at: *changed_at };
         let count = left.min(max);
         let (mut looked, mut last) = (0, None);
         for (asker, interested) in interests.interested.range_mut(from..).take(count) {
@@ -108,28 +120,34 @@ impl Presentity {
         interests.round.is_some()
     }
 
-    fn show_one(&mut self, terms: &Terms<'_>, asker: Asker, out: &mut Outbox) {
-        let Self { aor, interests, composed, changed_at, .. } = self;
+    fn show_one(&mut self, asker: Asker, out: &mut Outbox) {
+        let Self { aor, interests, composed, classes, changed_at, .. } = self;
         let Some(interested) = interests.interested.get_mut(&asker) else { return };
-        let rules = Rules::of(terms.policy, aor);
-        Shows { rules, composed, changed_at: *changed_at }.show(asker, interested, out);
+        Shows { aor, composed, classes, changed_at: *changed_at }.show(asker, interested, out);
     }
 }
 
 /// What there is to show.
 struct Shows<'a> {
-    rules: Rules<'a>,
+    aor: &'a Aor,
     composed: &'a Composed,
+    classes: &'a mut Classes,
     changed_at: Timestamp,
 }
 
 impl Shows<'_> {
     /// Shows it to one, unless that one has seen it.
-    fn show(&self, asker: Asker, interested: &mut Interested, out: &mut Outbox) {
-        let identity = interested.identities.first().map_or("", Aor::as_str);
-        let (told, standing) = match self.rules.view(self.composed, identity) {
-            Some(view) => (Told::Active(view.fingerprint()), Standing::Active(Arc::clone(view.content()))),
-            None => (Told::Terminated(Reason::Rejected), Standing::Terminated(Reason::Rejected)),
+    fn show(&mut self, asker: Asker, interested: &mut Interested, out: &mut Outbox) {
+        let Some(class) = &interested.class else { return };
+        let view = self.classes.view(self.aor, self.composed, class);
+        let (told, standing) = match (view, class.handling()) {
+            (Some(view), _) => {
+                (Told::Active(view.fingerprint()), Standing::Active(Arc::clone(view.content())))
+            }
+            (None, SubHandling::Confirm) => (Told::Pending, Standing::Pending),
+            (None, SubHandling::Block | SubHandling::PoliteBlock | SubHandling::Allow) => {
+                (Told::Terminated(Reason::Rejected), Standing::Terminated(Reason::Rejected))
+            }
         };
         if interested.told != told {
             interested.told = told;

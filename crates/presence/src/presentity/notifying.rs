@@ -8,7 +8,6 @@ use sip_stack::subscriptions::{Ended, Notify, Say, SubscriptionId};
 
 use super::{Presentity, Terms};
 use crate::outbox::Outbox;
-use crate::rules::Rules;
 
 impl Presentity {
     /// What to send to a watcher now, decided at this moment from the state of this moment; it counts as sent.
@@ -22,14 +21,13 @@ impl Presentity {
         out: &mut Outbox,
     ) -> Option<Notify<'_>> {
         let is_ready = self.is_ready();
-        let Self { aor, watchers, composed, changed_at, .. } = self;
-        let rules = Rules::of(terms.policy, aor);
+        let Self { aor, watchers, composed, classes, changed_at, .. } = self;
         watchers.turn(now, &terms.watchers(aor), id, &mut out.watchers, |turn| {
             if !is_ready {
                 return Say::Later;
             }
             let rejected = turn.subscription.state() == State::Terminated(Reason::Rejected);
-            let view = if rejected { None } else { rules.view(composed, turn.subscription.identity()) };
+            let view = if rejected { None } else { classes.view(aor, composed, &turn.data.class) };
             let fingerprint = view.as_ref().map_or(0, |view| view.fingerprint());
             if !turn.word && (view.is_none() || fingerprint == turn.data.told) {
                 return Say::Nothing;

@@ -9,10 +9,9 @@ use sip_stack::subscriptions::{Owed, UNSETTLED};
 use sip_stack::{Numbers, Timestamp};
 
 use super::{Presentity, Terms};
-use crate::composition::compose;
 use crate::outbox::Outbox;
 use crate::refusal::Refusal;
-use crate::rules::{Composed, Rules};
+use crate::rules::{Composed, published};
 
 /// A PUBLISH, read as far as this machine needs it.
 #[derive(Debug)]
@@ -48,9 +47,7 @@ impl Presentity {
         publish: Publish<'_>,
         out: &mut Outbox,
     ) -> Result<Published, Refusal> {
-        if !Rules::of(terms.policy, &self.aor).may_publish(publish.identities) {
-            return Err(Refusal::Forbidden);
-        }
+        let granted = self.may_publish(now, terms.policy, publish.identities).ok_or(Refusal::Forbidden)?;
         let decision = compositor::decide(
             &self.publications,
             publish.if_match,
@@ -60,12 +57,16 @@ impl Presentity {
             terms.publications_max,
         )?;
         let document = publish.document?; // judged after the entity-tag and the lifetime, RFC 3903 §6 step 5
+        let document = match (&granted, document) {
+            (Some(granted), Some(document)) => Some(published(&document, granted)),
+            (_, document) => document,
+        };
         let entity_tag = numbers.entity_tag();
         let expires_at = now + decision.lifetime;
         match (decision.operation, decision.index, document) {
             (Operation::Remove, Some(index), _) => {
                 self.withdraw(now, index, out);
-                self.recompose(now, out);
+                self.recompose(now, terms, out);
             }
             (Operation::Refresh, Some(index), _) => {
                 let publication = &mut self.publications[index];
@@ -80,7 +81,7 @@ impl Presentity {
                 publication.changed_at = now;
                 publication.document = document;
                 self.keep_publication(index, out);
-                self.recompose(now, out);
+                self.recompose(now, terms, out);
             }
             (Operation::Initial, _, Some(document)) => {
                 let id = numbers.row().get();
@@ -94,7 +95,7 @@ impl Presentity {
                     document,
                 });
                 self.keep_publication(self.publications.len() - 1, out);
-                self.recompose(now, out);
+                self.recompose(now, terms, out);
             }
             // An initial publication that ends at once: judged, answered, and nothing kept, RFC 3903 §6 step 5.
             (Operation::Remove, None, _) => {}
@@ -126,10 +127,29 @@ impl Presentity {
     }
 
     /// The composed document is made anew, and whoever watches is owed a word if its view is another now.
-    pub(super) fn recompose(&mut self, now: Timestamp, out: &mut Outbox) {
-        self.composed = Composed::new(&compose(&self.aor, &self.publications));
-        self.changed_at = now;
-        self.watchers.owe_all(Owed::Change, &mut out.watchers);
-        self.interests.owe_all(out);
+    pub(super) fn recompose(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
+        let Self { aor, publications, rulebook, composer, .. } = self;
+        let permanent = rulebook.permanent.as_ref();
+        let composition = composer.compose(aor, publications, permanent, terms.policy.composition, now);
+        self.composed_until = composition.until;
+        let composed = Composed::new(&composition.document);
+        let is_other = !composed.is(&self.composed);
+        if is_other {
+            self.composed = composed;
+            self.classes.renew();
+            self.changed_at = now;
+            self.watchers.owe_all(Owed::Change, &mut out.watchers);
+            self.interests.owe_all(out);
+        }
+        let sphere = if self.rulebook.authorization.depends_on_sphere() {
+            self.composer.sphere(&self.publications, self.rulebook.permanent.as_ref(), now)
+        } else {
+            None
+        };
+        if sphere != self.sphere {
+            self.sphere = sphere;
+            self.reauthorize(now, terms, out);
+        }
+        self.arm_clock(now, out);
     }
 }

@@ -1,17 +1,21 @@
 //! How a presentity is stored, and comes back.
 
+use std::sync::Arc;
+
 use documents::pidf::Presence;
+use documents::rules::SubHandling;
 use sip::Aor;
 use sip_stack::bytes::{FieldReader, FieldWriter};
 use sip_stack::compositor::{EntityTag, Publication};
 use sip_stack::notifier::Subscription;
-use sip_stack::subscriptions::{Kept, Stored, StoredSubscription, SubscriptionId};
+use sip_stack::subscriptions::{Kept, Owed, Stored, StoredSubscription, SubscriptionId};
 use sip_stack::{Numbers, Timestamp};
 
+use super::judging::identities;
 use super::{Presentity, Resuming, Terms, Watcher};
-use crate::composition::compose;
+use crate::composition::Composer;
 use crate::outbox::Outbox;
-use crate::rules::{Composed, Rules};
+use crate::rules::{Class, Composed, Decision, Requester};
 
 const PUBLICATION_FORMAT: u8 = 1;
 
@@ -74,10 +78,11 @@ impl Presentity {
     }
 
     /// Takes up work after all rows are back: asks for the rules, and goes on with the subscriptions when they are known.
-    pub fn resume(&mut self, stopped_at: Timestamp, out: &mut Outbox) {
-        self.composed = Composed::new(&compose(&self.aor, &self.publications));
-        let (composed, changed_at) = (self.composed.clone(), self.changed_at);
-        self.resuming = Some(Box::new(Resuming { composed, changed_at, stopped_at }));
+    pub fn resume(&mut self, now: Timestamp, terms: &Terms<'_>, stopped_at: Timestamp, out: &mut Outbox) {
+        let changed_at = self.changed_at;
+        let publications = self.publications.clone();
+        self.resuming = Some(Box::new(Resuming { publications, changed_at, stopped_at }));
+        self.recompose(now, terms, out);
         self.prepare(out);
         for publication in &mut self.publications {
             publication.armed_at = publication.expires_at.next_quarter();
@@ -88,28 +93,58 @@ impl Presentity {
         }
     }
 
-    /// The rules are known for the first time. After a restart, subscriptions that ran out meanwhile end now, and watchers
-    /// who may not have heard of the last change hear of it, see
+    /// The documents are known for the first time. After a restart, subscriptions that ran out meanwhile end now, and
+    /// watchers who may not have heard of the last change hear of it, see
     /// [`Subscriptions::resume`](sip_stack::subscriptions::Subscriptions::resume).
     pub(super) fn resumed(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
         let Some(before) = self.resuming.take() else { return };
-        let rules = Rules::of(terms.policy, &self.aor);
-        let know = |subscription: &Subscription, watcher: &mut Watcher, knows: bool| {
-            let view = if knows { rules.view(&before.composed, subscription.identity()) } else { None };
+        let Resuming { publications, changed_at, stopped_at } = *before;
+        let permanent = self.rulebook.permanent.as_ref();
+        let policy = terms.policy.composition;
+        let composition =
+            Composer::default().compose(&self.aor, &publications, permanent, policy, stopped_at);
+        let composed = Composed::new(&composition.document);
+        let decisions: Vec<Arc<Decision>> = self
+            .watchers
+            .iter()
+            .map(|(_, subscription, watcher)| {
+                let identities = identities(subscription);
+                let requester = Requester { identities: &identities, anonymous: watcher.anonymous };
+                Arc::new(self.decide(now, terms.policy, &requester))
+            })
+            .collect();
+        let Self { aor, watchers, classes, .. } = self;
+        let mut decisions = decisions.iter();
+        let mut otherwise = Vec::new();
+        let know = |_: &Subscription, watcher: &mut Watcher, knows: bool| {
+            let decision = decisions.next().map(Arc::clone).unwrap_or_default();
+            let class = classes.of(&decision);
+            // By other rules than those of now it was told something else.
+            let knows = knows && core::mem::take(&mut watcher.told) == class.fingerprint();
+            let view = if knows { composed.view(aor, &decision) } else { None };
             watcher.told = view.map_or(0, |view| view.fingerprint());
+            otherwise.push(watcher.told == 0 && class.handling() >= SubHandling::PoliteBlock);
+            watcher.class = class;
         };
-        let Resuming { changed_at, stopped_at, .. } = *before;
-        let subscriptions = terms.watchers(&self.aor);
-        self.watchers.resume(now, &subscriptions, changed_at, stopped_at, &mut out.watchers, know);
-        self.reauthorize(terms, out);
+        let subscriptions = terms.watchers(aor);
+        watchers.resume(now, &subscriptions, changed_at, stopped_at, &mut out.watchers, know);
+        let ids: Vec<SubscriptionId> = watchers.iter().map(|(id, ..)| id).collect();
+        for (id, _) in ids.into_iter().zip(otherwise).filter(|(_, otherwise)| *otherwise) {
+            watchers.owe(id, Owed::Change, &mut out.watchers);
+        }
     }
 }
 
 impl Kept for Watcher {
-    /// Nothing: what a watcher knows is found out by the time of its last NOTIFY.
-    fn store(&self, _: &mut FieldWriter) {}
+    /// What a watcher knows is found out by the time of its last NOTIFY, and by what was decided of it then.
+    fn store(&self, row: &mut FieldWriter) {
+        row.number(u64::from(self.anonymous)).number(self.class.fingerprint());
+    }
 
-    fn restore(_: &mut FieldReader<'_>) -> Option<Self> {
-        Some(Self::default())
+    fn restore(row: &mut FieldReader<'_>) -> Option<Self> {
+        // Rows from before watchers could be anonymous end here: they were shown everything.
+        let mut watcher = Self::new(Class::EVERYTHING, row.number().unwrap_or(0) != 0);
+        watcher.told = row.number().unwrap_or(0);
+        Some(watcher)
     }
 }

@@ -1,18 +1,32 @@
-//! The rules documents of a presentity: asked for when somebody first asks for it, and followed from then on.
+//! The documents of a presentity that decide on its watchers and publications: asked for when somebody first asks for it,
+//! and followed from then on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use documents::pidf::Presence;
+use documents::resource_lists::ResourceLists;
 use sip::Aor;
 use sip_stack::Timestamp;
 use sip_stack::subscriptions::Owed;
-use xcap::{Change, Followed, Found, Tree, Unavailable, Want};
+use xcap::{Change, DocumentSelector, Followed, Found, Tree, Unavailable, Want};
 
 use super::{Presentity, Terms};
 use crate::outbox::Outbox;
-use crate::rules::Authorization;
+use crate::rules::{Authorization, LISTS, Memberships};
 
-/// The application usages whose documents decide who may watch, RFC 5025 §9 and OMA Presence XDM §5.1.
-const USAGES: [&str; 2] = ["org.openmobilealliance.pres-rules", "pres-rules"];
+/// Who may watch: OMA Presence XDM, RFC 5025 §9. All documents of each count.
+const RULES: [&str; 2] = ["org.openmobilealliance.pres-rules", "pres-rules"];
+/// Who else may publish: OMA Presence XDM.
+const PUBLICATION_RULES: &str = "org.openmobilealliance.pub-rules";
+/// The permanent presence state, RFC 4827 §4.
+const PERMANENT: &str = "pidf-manipulation";
+/// Its names, the preferred one first: of OMA Presence XDM, and of RFC 4827 §9.
+const PERMANENT_NAMES: [&str; 2] = ["perm-presence", "index"];
+
+/// What a document may be to be read; the document servers hold it to less.
+const LIMITS: xml::Limits =
+    xml::Limits { bytes: 4 << 20, depth: 64, attributes: 64, nodes: 1 << 18, declarations: 64 };
 
 /// What the documents say, as far as they are known.
 #[derive(Debug, Default)]
@@ -23,26 +37,70 @@ pub(super) struct Rulebook {
     asked: bool,
     /// All of them are known.
     known: bool,
+    /// Who may watch.
     pub(super) authorization: Authorization,
+    /// Who else may publish.
+    pub(super) publication: Authorization,
+    /// Who is in the lists that rules refer to.
+    pub(super) memberships: Memberships,
+    /// The permanent presence state.
+    pub(super) permanent: Option<Presence>,
 }
 
 impl Rulebook {
-    fn read(&mut self) {
+    fn documents(&self) -> impl Iterator<Item = (&DocumentSelector, &Arc<[u8]>)> {
         let documents = self.followed.iter().flat_map(Followed::documents);
-        let documents: Vec<_> =
-            documents.map(|(document, version)| (document.to_string(), Arc::clone(&version.body))).collect();
-        let documents = documents.iter().map(|(name, body)| (name.as_str(), &**body));
-        self.authorization = Authorization::read(documents, &xml::Limits::default());
+        documents.map(|(document, version)| (document, &version.body))
+    }
+
+    fn of_usage(&self, usages: &[&str]) -> Vec<(String, &Arc<[u8]>)> {
+        let of_usage = self.documents().filter(|(document, _)| usages.contains(&&*document.auid));
+        of_usage.map(|(document, body)| (format!("{}/{}", document.auid, document.name), body)).collect()
+    }
+
+    fn authorization(&self, usages: &[&str]) -> Authorization {
+        let documents = self.of_usage(usages);
+        let documents = documents.iter().map(|(name, body)| (name.as_str(), &***body));
+        Authorization::read(documents, &LIMITS)
+    }
+
+    /// Reads all documents anew. Rules may refer to lists: gives the want for them if they are not followed yet.
+    fn read(&mut self, presentity: &Aor, roots: &[String]) -> Option<Want> {
+        self.authorization = self.authorization(&RULES);
+        self.publication = self.authorization(&[PUBLICATION_RULES]);
+        self.permanent = PERMANENT_NAMES.iter().find_map(|name| {
+            let mut documents = self.documents();
+            let named =
+                documents.find(|(document, _)| *document.auid == *PERMANENT && *document.name == **name);
+            named.and_then(|(_, body)| Presence::from_shared(Arc::clone(body), &LIMITS).ok())
+        });
+        let anchors: Vec<&str> =
+            self.authorization.lists().into_iter().chain(self.publication.lists()).collect();
+        let want = want(presentity, LISTS);
+        if anchors.is_empty() {
+            self.memberships = Memberships::default();
+            return None;
+        }
+        if !self.followed.iter().any(|followed| *followed.want() == want) {
+            self.followed.push(Followed::new(want.clone()));
+            return Some(want);
+        }
+        let lists: BTreeMap<String, Option<ResourceLists>> = self
+            .documents()
+            .filter(|(document, _)| *document.auid == *LISTS)
+            .map(|(document, body)| (document.name.to_string(), ResourceLists::parse(body, &LIMITS).ok()))
+            .collect();
+        self.memberships = Memberships::read(anchors, presentity, roots, &lists);
+        None
     }
 }
 
-fn wants(presentity: &Aor) -> impl Iterator<Item = Want> {
-    let tree = Tree::User(presentity.as_str().into());
-    USAGES.into_iter().map(move |auid| Want::Collection { auid: auid.into(), tree: tree.clone() })
+fn want(presentity: &Aor, auid: &str) -> Want {
+    Want::Collection { auid: auid.into(), tree: Tree::User(presentity.as_str().into()) }
 }
 
 impl Presentity {
-    /// Asks for the rules documents, unless they are known or asked for.
+    /// Asks for the documents, unless they are known or asked for.
     pub fn prepare(&mut self, out: &mut Outbox) {
         let rulebook = &mut self.rulebook;
         if rulebook.asked || rulebook.known {
@@ -50,13 +108,14 @@ impl Presentity {
         }
         rulebook.asked = true;
         if rulebook.followed.is_empty() {
-            rulebook.followed = wants(&self.aor).map(Followed::new).collect();
+            let usages = RULES.into_iter().chain([PUBLICATION_RULES, PERMANENT]);
+            rulebook.followed = usages.map(|auid| Followed::new(want(&self.aor, auid))).collect();
         }
         let unknown = rulebook.followed.iter().filter(|followed| !followed.is_known());
         out.wants.extend(unknown.map(|followed| followed.want().clone()));
     }
 
-    /// Whether the rules documents are known: nobody can be judged before.
+    /// Whether the documents are known: nobody can be judged before.
     pub fn is_ready(&self) -> bool {
         self.rulebook.known
     }
@@ -80,27 +139,45 @@ impl Presentity {
         };
         if !followed.answered(found) {
             out.wants.push(want.clone());
-        } else if rulebook.followed.iter().all(Followed::is_known) {
-            (rulebook.asked, rulebook.known) = (false, true);
-            rulebook.read();
-            self.resumed(now, terms, out);
-            self.interests.owe_all(out);
+        } else if rulebook.followed.iter().all(Followed::is_known) && !rulebook.known {
+            self.learn(now, terms, out);
+            if self.is_ready() {
+                // Whoever had its turn meanwhile was told to wait.
+                self.watchers.owe_all(Owed::Change, &mut out.watchers);
+                self.interests.owe_all(out);
+            }
         }
     }
 
     /// A document of this user has changed.
-    pub fn changed(&mut self, terms: &Terms<'_>, change: &Change, out: &mut Outbox) {
+    pub fn changed(&mut self, now: Timestamp, terms: &Terms<'_>, change: &Change, out: &mut Outbox) {
         let rulebook = &mut self.rulebook;
-        let changed = rulebook.followed.iter_mut().any(|followed| followed.changed(change));
+        let mut changed = false;
+        for followed in &mut rulebook.followed {
+            changed |= followed.changed(change);
+        }
         if changed && rulebook.known {
-            rulebook.read();
-            self.reauthorize(terms, out);
-            self.watchers.owe_all(Owed::Change, &mut out.watchers);
-            self.interests.owe_all(out);
+            self.learn(now, terms, out);
         }
     }
 
-    /// What the rules documents say.
+    /// Takes over what the documents say now, unless there are more to be asked for.
+    fn learn(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
+        let rulebook = &mut self.rulebook;
+        let lists = rulebook.read(&self.aor, &terms.policy.roots);
+        (rulebook.asked, rulebook.known) = (lists.is_some(), lists.is_none());
+        if let Some(lists) = lists {
+            out.wants.push(lists);
+            return;
+        }
+        out.counts.rules_unreadable +=
+            (rulebook.authorization.unreadable().len() + rulebook.publication.unreadable().len()) as u64;
+        self.resumed(now, terms, out);
+        self.recompose(now, terms, out);
+        self.reauthorize(now, terms, out);
+    }
+
+    /// The rules of the presentity.
     pub fn authorization(&self) -> &Authorization {
         &self.rulebook.authorization
     }

@@ -1,23 +1,27 @@
 //! What a SUBSCRIBE does to a presentity.
 
 use core::time::Duration;
+use std::sync::Arc;
 
+use documents::rules::SubHandling;
 use sip::{Aor, Message};
 use sip_stack::dialog::Dialog;
-use sip_stack::notifier::{Reason, State};
+use sip_stack::notifier::State;
 use sip_stack::subscriptions::{self, Refresh, SubscriptionId};
 use sip_stack::{Flow, Numbers, Timestamp};
 
 use super::{Presentity, Terms, Watcher};
 use crate::outbox::Outbox;
 use crate::refusal::Refusal;
-use crate::rules::{Handling, Rules};
+use crate::rules::Requester;
 
 /// An initial SUBSCRIBE, read as far as this machine needs it.
 #[derive(Debug)]
 pub struct Subscribe<'a> {
     /// Who asks, by all proven names.
     pub identities: &'a [Aor],
+    /// Who asks does not want to be known to the presentity.
+    pub anonymous: bool,
     /// The dialog that the request makes.
     pub dialog: Dialog,
     /// Where its answer goes, and NOTIFYs after it.
@@ -28,10 +32,19 @@ pub struct Subscribe<'a> {
     pub expires: Option<u32>,
 }
 
+/// What an accepted SUBSCRIBE is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscribed {
+    /// The lifetime granted.
+    pub lifetime: Duration,
+    /// The subscription.
+    pub id: SubscriptionId,
+    /// Nobody has decided yet whether it may be, RFC 5025 §3.2.1.
+    pub undecided: bool,
+}
+
 impl Presentity {
     /// Takes an initial SUBSCRIBE, RFC 6665 §4.2.1. A lifetime of zero is a fetch: one NOTIFY and no more.
-    ///
-    /// Gives the lifetime granted and the watcher's name.
     pub fn subscribe(
         &mut self,
         now: Timestamp,
@@ -39,19 +52,24 @@ impl Presentity {
         numbers: &mut Numbers,
         subscribe: Subscribe<'_>,
         out: &mut Outbox,
-    ) -> Result<(Duration, SubscriptionId), Refusal> {
-        let Subscribe { identities, dialog, flow, event, expires } = subscribe;
-        let identity = identities.first().map_or("", Aor::as_str);
-        if Rules::of(terms.policy, &self.aor).handling(identity) == Handling::Block {
-            return Err(Refusal::Forbidden);
-        }
-        let state = State::Active;
+    ) -> Result<Subscribed, Refusal> {
+        let Subscribe { identities, anonymous, dialog, flow, event, expires } = subscribe;
+        let decision = self.decide(now, terms.policy, &Requester { identities, anonymous });
+        let state = match decision.handling {
+            SubHandling::Block => return Err(Refusal::Forbidden),
+            SubHandling::Confirm => State::Pending,
+            SubHandling::PoliteBlock | SubHandling::Allow => State::Active,
+        };
+        let watcher = Watcher::new(self.classes.of(&Arc::new(decision)), anonymous);
         let subscribe = subscriptions::Subscribe { identities, dialog, flow, event, expires, state };
-        let (terms, watcher) = (terms.watchers(&self.aor), Watcher::default());
-        Ok(self.watchers.subscribe(now, &terms, numbers, subscribe, watcher, &mut out.watchers)?)
+        let terms = terms.watchers(&self.aor);
+        let (lifetime, id) =
+            self.watchers.subscribe(now, &terms, numbers, subscribe, watcher, &mut out.watchers)?;
+        Ok(Subscribed { lifetime, id, undecided: state == State::Pending })
     }
 
-    /// Takes a SUBSCRIBE inside a dialog: a refresh, or with a lifetime of zero the end, RFC 6665 §4.2.1.4.
+    /// Takes a SUBSCRIBE inside a dialog: a refresh, or with a lifetime of zero the end, RFC 6665 §4.2.1.4. Whether it may
+    /// be was judged when its rules last changed.
     pub fn refresh(
         &mut self,
         now: Timestamp,
@@ -59,14 +77,13 @@ impl Presentity {
         id: SubscriptionId,
         refresh: Refresh<'_>,
         out: &mut Outbox,
-    ) -> Result<Duration, Refusal> {
+    ) -> Result<Subscribed, Refusal> {
         let Refresh { identity, request, cseq, event, .. } = refresh;
         let heard = self.watchers.hear(id, identity, request, cseq, Some(event))?;
-        if Rules::of(terms.policy, &self.aor).handling(identity.as_str()) == Handling::Block {
-            return Err(Refusal::Forbidden);
-        }
+        let undecided = self.subscription(id).is_some_and(|it| it.state() == State::Pending);
         let terms = terms.watchers(&self.aor);
-        Ok(self.watchers.refresh(now, &terms, heard, refresh, &mut out.watchers)?)
+        let lifetime = self.watchers.refresh(now, &terms, heard, refresh, &mut out.watchers)?;
+        Ok(Subscribed { lifetime, id, undecided })
     }
 
     /// Hears a SUBSCRIBE inside a dialog that is refused for something else than the dialog.
@@ -78,19 +95,5 @@ impl Presentity {
         cseq: u32,
     ) -> Result<(), subscriptions::Refusal> {
         self.watchers.hear(id, identity, request, cseq, None).map(drop)
-    }
-
-    /// The policy may be another now: who may no longer watch is told so.
-    pub fn reauthorize(&mut self, terms: &Terms<'_>, out: &mut Outbox) {
-        let rules = Rules::of(terms.policy, &self.aor);
-        let blocked = self
-            .watchers
-            .iter()
-            .filter(|(_, subscription, _)| rules.handling(subscription.identity()) == Handling::Block);
-        let blocked: Vec<_> = blocked.map(|(id, ..)| id).collect();
-        for id in blocked {
-            self.watchers.terminate(id, Reason::Rejected, &mut out.watchers);
-        }
-        self.interests.owe_all(out);
     }
 }

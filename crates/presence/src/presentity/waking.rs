@@ -5,12 +5,16 @@ use core::time::Duration;
 use sip_stack::Timestamp;
 use sip_stack::subscriptions::{Stored, SubscriptionId};
 
-use super::Presentity;
+use super::judging::CLOCK;
+use super::{Presentity, Terms};
 use crate::outbox::Outbox;
 
 impl Presentity {
-    /// A wake-up that was asked for a publication, named by its row, has come.
-    pub fn due(&mut self, now: Timestamp, at: Timestamp, id: u64, out: &mut Outbox) {
+    /// A wake-up that was asked for a publication, named by its row, has come; or, with [`CLOCK`], one for what time does.
+    pub fn due(&mut self, now: Timestamp, terms: &Terms<'_>, at: Timestamp, id: u64, out: &mut Outbox) {
+        if id == CLOCK {
+            return self.due_clock(now, terms, at, out);
+        }
         if let Some(place) = self.removed.iter().position(|(row, until)| *row == id && *until <= now) {
             self.removed.swap_remove(place);
             out.publications.push(Stored::Delete(id));
@@ -31,7 +35,7 @@ impl Presentity {
         out.counts.expired += 1;
         out.counts.overdue += u64::from(now.since(at) > Duration::from_secs(1));
         self.withdraw(now, index, out);
-        self.recompose(now, out);
+        self.recompose(now, terms, out);
     }
 
     /// A wake-up that was asked for a watcher has come.

@@ -204,10 +204,10 @@ impl Authorization {
     }
 
     fn combined(&self, matching: &Matching, defaults: &Defaults) -> Decision {
-        let certain = match (&*matching.certain, defaults.unmatched) {
-            ([], SubHandling::Allow) => Decision::everything(),
-            ([], handling) => Decision::new(handling),
-            (certain, _) => self.sum(certain, defaults),
+        let certain = if matching.certain.is_empty() {
+            defaults.unmatched()
+        } else {
+            self.sum(&matching.certain, defaults)
         };
         matching.possible.iter().fold(certain, |least, index| least.least(self.sum(&[*index], defaults)))
     }

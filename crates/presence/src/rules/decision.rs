@@ -49,3 +49,13 @@ pub struct Defaults {
     /// some clients write such rules and mean everything.
     pub bare_allow_shows_all: bool,
 }
+
+impl Defaults {
+    /// The decision on watchers whom no rule matches.
+    pub fn unmatched(&self) -> Decision {
+        match self.unmatched {
+            SubHandling::Allow => Decision::everything(),
+            handling => Decision::new(handling),
+        }
+    }
+}

@@ -33,6 +33,11 @@ impl Composed {
         Self { content: content(document), fingerprint: document.fingerprint(), parts: OnceCell::new() }
     }
 
+    /// Whether the document is the same, octet for octet.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.content.body == other.content.body
+    }
+
     /// What watchers see of whom this was decided, RFC 5025 §3.2.1; `None` if they see no document at all.
     ///
     /// A politely blocked watcher sees what it would see if nothing was known of `presentity`. One that may see everything

@@ -32,6 +32,7 @@ impl Config {
                     keys::Publish::Everyone => presence::PublishPolicy::Everyone,
                     keys::Publish::Oneself => presence::PublishPolicy::Oneself,
                 },
+                ..Policy::default()
             },
             publications: Lifetimes {
                 min: role.publication_min,

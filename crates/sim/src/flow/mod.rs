@@ -7,6 +7,7 @@ mod labels;
 mod peer;
 mod play;
 mod script;
+mod shorthand;
 mod stage;
 
 use script::Script;

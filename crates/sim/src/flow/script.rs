@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use super::shorthand;
+
 /// A flow, line by line; the source of each line is kept for rewriting.
 #[derive(Debug)]
 pub(crate) struct Script {
@@ -245,6 +247,17 @@ fn direction(text: &str) -> Result<Action, String> {
             path: (*path).to_owned(),
             block: Vec::new(),
         }),
+        ["rules" | "lists", owner, ..] if owner.ends_with(':') => {
+            let owner = owner.trim_end_matches(':');
+            let (_, line) = text.split_once(':').unwrap_or_default();
+            let (path, block) = if words[0] == "rules" {
+                ("org.openmobilealliance.pres-rules/pres-rules", shorthand::rules(owner, line)?)
+            } else {
+                ("resource-lists/index", shorthand::lists(owner, line)?)
+            };
+            let (owner, verb, path) = (owner.to_owned(), "put".to_owned(), path.to_owned());
+            Ok(Action::Documents { owner, verb, path, block: vec![block] })
+        }
         ["gauges", ..] => Ok(Action::Gauges(parts(text)?.1)),
         [first, ..] => Err(format!("`{first}` is no stage direction")),
     }

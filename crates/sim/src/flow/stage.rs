@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
+use documents::rules::SubHandling;
 use node::{Limits, Listener, Lists, Oversize, Settings};
-use presence::{Lifetimes, Policy, PublishPolicy, Watch};
+use presence::{Lifetimes, Policy, PublishPolicy, Watch, composition};
 use rls::service::Policy as ListPolicy;
 use sip_stack::Protocol;
 
@@ -22,7 +23,12 @@ pub(crate) fn defaults() -> Settings {
             realm: "example.com".into(),
             ..Default::default()
         },
-        policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone },
+        policy: Policy {
+            watch: Watch::Everyone,
+            publish: PublishPolicy::Everyone,
+            roots: vec!["https://xcap.example.com".into()],
+            ..Policy::default()
+        },
         publications: Lifetimes::HOUR,
         subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,
@@ -60,6 +66,19 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
         ["watch", "oneself"] => settings.policy.watch = Watch::Oneself,
         ["publish", "everyone"] => settings.policy.publish = PublishPolicy::Everyone,
         ["publish", "oneself"] => settings.policy.publish = PublishPolicy::Oneself,
+        ["unmatched", handling] => {
+            settings.policy.defaults.unmatched =
+                SubHandling::read(handling).ok_or("`unmatched` wants a sub-handling")?;
+        }
+        ["bare-allow", "nothing"] => settings.policy.defaults.bare_allow_shows_all = false,
+        ["bare-allow", "everything"] => settings.policy.defaults.bare_allow_shows_all = true,
+        ["composition", "merge"] => settings.policy.composition = composition::Policy::Merge,
+        ["composition", "latest"] => settings.policy.composition = composition::Policy::Latest,
+        ["composition", "priority"] => settings.policy.composition = composition::Policy::Priority,
+        ["composition", "single"] => settings.policy.composition = composition::Policy::Single,
+        ["entitled", entries @ ..] => {
+            settings.policy.entitled = entries.iter().map(|entry| (*entry).into()).collect();
+        }
         ["publications", min, default, max] => settings.publications = lifetimes(min, default, max)?,
         ["subscriptions", min, default, max] => settings.subscriptions = lifetimes(min, default, max)?,
         ["pace", time] => settings.pace = span(time)?,

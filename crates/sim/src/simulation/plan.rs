@@ -99,7 +99,7 @@ fn settings(random: &mut Random) -> Settings {
             realm: "example.com".into(),
             ..Default::default()
         },
-        policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone },
+        policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone, ..Policy::default() },
         publications: lifetimes,
         subscriptions: lifetimes,
         pace: Duration::from_secs(*random.pick(&[0, 0, 1, 5])),

@@ -1,0 +1,158 @@
+//! What becomes of watchers, by the rules of the presentity or those of its domain.
+
+use std::sync::Arc;
+
+use documents::rules::{Permissions, SubHandling};
+use sip::Aor;
+use sip_stack::Timestamp;
+use sip_stack::notifier::{Reason, State, Subscription};
+use sip_stack::subscriptions::{Owed, SubscriptionId};
+
+use super::{Presentity, Terms, Watcher};
+use crate::outbox::Outbox;
+use crate::policy::{Policy, Publish};
+use crate::rules::{Circumstances, Class, Decision, Judge, Requester};
+
+/// The deadline of a presentity that is for no publication.
+pub(super) const CLOCK: u64 = 0;
+
+/// Milliseconds since 1970, as rules and documents count.
+pub(super) fn millis(now: Timestamp) -> i64 {
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The names of a subscriber.
+pub(super) fn identities(subscription: &Subscription) -> Vec<Aor> {
+    subscription.identities().filter_map(|identity| Aor::parse(identity).ok()).collect()
+}
+
+impl Presentity {
+    /// What becomes of a watcher now.
+    pub(super) fn decide(&self, now: Timestamp, policy: &Policy, requester: &Requester<'_>) -> Decision {
+        if !policy.entitles(requester.identities) {
+            return Decision::new(SubHandling::Block);
+        }
+        if self.rulebook.authorization.is_absent() {
+            return policy.decide(&self.aor, requester.identities);
+        }
+        self.rulebook.authorization.decide(requester, &self.circumstances(now), &policy.defaults)
+    }
+
+    /// Whether a source may publish, and what: everything, or what somebody else is granted; `None` if it may not.
+    pub(super) fn may_publish(
+        &self,
+        now: Timestamp,
+        policy: &Policy,
+        identities: &[Aor],
+    ) -> Option<Option<Permissions>> {
+        match policy.publish {
+            Publish::Everyone => Some(None),
+            Publish::Oneself if identities.contains(&self.aor) => Some(None),
+            Publish::Oneself => {
+                let requester = Requester::known(identities);
+                self.rulebook.publication.publication(&requester, &self.circumstances(now)).map(Some)
+            }
+        }
+    }
+
+    pub(super) fn circumstances(&self, now: Timestamp) -> Circumstances<'_> {
+        Circumstances { now: millis(now), sphere: self.sphere.as_deref(), lists: &self.rulebook.memberships }
+    }
+
+    /// Judges all watchers anew: rules, lists, sphere, time or the policy of the domain may be others now.
+    ///
+    /// Who may no longer watch is told so; who must wait, or need not wait any longer, is told that; and who sees something
+    /// else than before is owed it. Nobody else hears of it.
+    pub fn reauthorize(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
+        let changed = self.judged(now, terms.policy);
+        let subscriptions = terms.watchers(&self.aor);
+        for (id, class) in changed {
+            let handling = class.handling();
+            let Some(watcher) = self.watchers.data_mut(id) else { continue };
+            watcher.class = class;
+            let state = self.watchers.get(id).map(|(subscription, _)| subscription.state());
+            let out = &mut out.watchers;
+            match (handling, state) {
+                (SubHandling::Block, _) => self.watchers.terminate(id, Reason::Rejected, out),
+                (SubHandling::Confirm, Some(State::Active)) => {
+                    self.watchers.set_state(&subscriptions, id, State::Pending, out);
+                }
+                (SubHandling::PoliteBlock | SubHandling::Allow, Some(State::Pending)) => {
+                    self.watchers.set_state(&subscriptions, id, State::Active, out);
+                }
+                (SubHandling::PoliteBlock | SubHandling::Allow, Some(State::Active)) => {
+                    self.watchers.keep(&subscriptions, id, out);
+                    self.watchers.owe(id, Owed::Change, out);
+                }
+                (SubHandling::Confirm, _) | (_, Some(State::Terminated(_)) | None) => {}
+            }
+        }
+        self.interests.owe_all(out);
+        self.arm_clock(now, out);
+    }
+
+    /// Those of whom something else is decided now than before, or than their state says.
+    fn judged(&mut self, now: Timestamp, policy: &Policy) -> Vec<(SubscriptionId, Class)> {
+        let Self { aor, rulebook, sphere, classes, watchers, interests, .. } = self;
+        let when =
+            Circumstances { now: millis(now), sphere: sphere.as_deref(), lists: &rulebook.memberships };
+        let mut judge = Judge::new(&rulebook.authorization, when, policy.defaults);
+        let mut judged = |identities: &[Aor], anonymous| {
+            let decision = if !policy.entitles(identities) {
+                Arc::default() // blocked
+            } else if rulebook.authorization.is_absent() {
+                Arc::new(policy.decide(aor, identities))
+            } else {
+                judge.decide(&Requester { identities, anonymous })
+            };
+            classes.of(&decision)
+        };
+        for (identities, class) in interests.classes_mut() {
+            *class = Some(judged(identities, false));
+        }
+        let mut changed = Vec::new();
+        for (id, subscription, watcher) in watchers.iter() {
+            let class = judged(&identities(subscription), watcher.anonymous);
+            let is_told_otherwise = match (class.handling(), subscription.state()) {
+                (_, State::Terminated(_)) => false,
+                (SubHandling::Confirm, state) => state == State::Active,
+                (SubHandling::Block, _) => true,
+                (SubHandling::PoliteBlock | SubHandling::Allow, state) => state == State::Pending,
+            };
+            if class != watcher.class || is_told_otherwise {
+                changed.push((id, class));
+            }
+        }
+        changed
+    }
+
+    /// Asks to be woken when time changes the composed document or the rules that hold.
+    pub(super) fn arm_clock(&mut self, now: Timestamp, out: &mut Outbox) {
+        let edge = self.rulebook.authorization.next_edge(millis(now));
+        let Some(next) = [edge, self.composed_until].into_iter().flatten().min() else { return };
+        let at = Timestamp::from_millis(u64::try_from(next).unwrap_or(0)).next_quarter();
+        if at != self.clock_at {
+            self.clock_at = at;
+            out.deadlines.push((at, CLOCK));
+        }
+    }
+
+    /// The clock has come to where it was to wake us.
+    pub(super) fn due_clock(&mut self, now: Timestamp, terms: &Terms<'_>, at: Timestamp, out: &mut Outbox) {
+        if at != self.clock_at {
+            return;
+        }
+        self.clock_at = Timestamp::NEVER;
+        if self.composed_until.is_some_and(|until| until <= millis(now)) {
+            self.recompose(now, terms, out);
+        }
+        self.reauthorize(now, terms, out);
+    }
+}
+
+impl Watcher {
+    /// A watcher who knows nothing so far.
+    pub(super) fn new(class: Class, anonymous: bool) -> Self {
+        Self { told: 0, telling: 0, class, anonymous }
+    }
+}

@@ -83,6 +83,7 @@ impl Presentity {
         let publications = self.publications.clone();
         self.resuming = Some(Box::new(Resuming { publications, changed_at, stopped_at }));
         self.recompose(now, terms, out);
+        self.changed_at = changed_at; // it was only put together again
         self.prepare(out);
         for publication in &mut self.publications {
             publication.armed_at = publication.expires_at.next_quarter();

@@ -172,8 +172,10 @@ impl Presentity {
         }
         out.counts.rules_unreadable +=
             (rulebook.authorization.unreadable().len() + rulebook.publication.unreadable().len()) as u64;
+        let was_before = self.resuming.is_some().then_some(self.changed_at);
         self.resumed(now, terms, out);
         self.recompose(now, terms, out);
+        self.changed_at = was_before.unwrap_or(self.changed_at);
         self.reauthorize(now, terms, out);
     }
 

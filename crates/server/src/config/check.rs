@@ -87,6 +87,11 @@ impl Config {
                 found.push(format!("presence-server: {key} must be above zero"));
             }
         }
+        for entry in &role.entitled {
+            if entry.is_empty() || entry.contains(char::is_whitespace) {
+                found.push(format!("presence-server: entitled: {} is no domain and no user", quoted(entry)));
+            }
+        }
         if role.document_max.0 < 256 {
             found.push("presence-server: document-max: no presence document is so small".to_owned());
         }
@@ -249,6 +254,7 @@ impl Config {
             Watch::OwnDomain => "users may watch users of their own domain",
             Watch::Oneself => "users may watch only themselves",
         };
+        let unmatched = role.unmatched.word();
         let publish = match role.publish {
             Publish::Everyone => "everyone may publish for everyone",
             Publish::Oneself => "users publish for themselves",
@@ -288,7 +294,7 @@ impl Config {
             format!("domains         {}", self.general.domains.join(", ")),
             format!("shards          {}", self.shards()),
             format!("authentication  {who}"),
-            format!("policy          {watch}; {publish}"),
+            format!("policy          {watch}, where they have no rules; others: {unmatched}; {publish}"),
             format!(
                 "publications    live {} to {}, {} if none is asked for",
                 format_duration(role.publication_min),

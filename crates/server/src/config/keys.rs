@@ -28,6 +28,38 @@ words! {
         Oneself = "oneself",
     }
 
+    /// What becomes of a watcher, RFC 5025 §3.2.1.
+    Handling {
+        /// It is refused.
+        Block = "block",
+        /// It waits until the presentity has decided.
+        Confirm = "confirm",
+        /// It is shown a presentity who is not available.
+        PoliteBlock = "polite-block",
+        /// It sees everything.
+        Allow = "allow",
+    }
+
+    /// What a rule shows that allows and says no more.
+    BareAllow {
+        /// Nothing, as RFC 5025 has it.
+        Nothing = "nothing",
+        /// Everything, as some clients mean it.
+        Everything = "everything",
+    }
+
+    /// How several publications become one document.
+    Composition {
+        /// Components that agree are merged, those in conflict stand side by side.
+        Merge = "merge",
+        /// The publication that changed last.
+        Latest = "latest",
+        /// The publication whose contacts have the highest priority.
+        Priority = "priority",
+        /// The best tuple and the latest person.
+        Single = "single",
+    }
+
     /// What to do with a NOTIFY that is too large for a datagram.
     Oversize {
         /// Try TCP to the watcher first; where it takes none, send the datagram.
@@ -126,10 +158,24 @@ tables! {
 
     /// The Presence Server: who may publish and watch, for how long, and how often watchers are told.
     PresenceServer ["presence-server"] {
-        /// Who may watch: "own-domain" (users of the presentity's domain), "everyone" (whose identity is known) or
-        /// "oneself".
+        /// Who may watch presentities without rules documents of their own: "own-domain" (users of the presentity's
+        /// domain), "everyone" (whose identity is known) or "oneself". They see everything.
         watch: Watch = Watch::OwnDomain, reload;
-        /// Who may publish for a presentity: "oneself", or "everyone" (for open mode only).
+        /// What becomes of watchers whom neither a presentity's rules nor `watch` mention: "block", "confirm" (they wait
+        /// until the presentity has decided), "polite-block" or "allow".
+        unmatched: Handling = Handling::Block, reload;
+        /// What a rule shows that allows and has no transformations: "nothing" (RFC 5025) or "everything" (what some
+        /// clients mean by it).
+        bare_allow: BareAllow = BareAllow::Nothing, reload;
+        /// Who may watch at all, before anybody's rules: domains and users, such as ["example.com", "sip:bob@example.net"].
+        /// Others are refused with 403. Empty: everybody.
+        entitled: Vec<String> = Vec::new(), reload;
+        /// How several publications of a presentity become one document: "merge" (what agrees is merged, what is in conflict
+        /// stands side by side), "latest" (the publication that changed last), "priority" (the one whose contacts have the
+        /// highest priority) or "single" (one tuple and one person, for simple phones).
+        composition: Composition = Composition::Merge, reload;
+        /// Who may publish for a presentity: "oneself" (and whom its publication rules allow), or "everyone" (for open
+        /// mode only).
         publish: Publish = Publish::Oneself, reload;
         /// Shortest lifetime of a publication; a shorter one is refused with 423 and this value.
         publication_min: Duration = minutes(1), reload;

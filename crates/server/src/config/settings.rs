@@ -2,15 +2,33 @@
 
 use std::sync::Arc;
 
+use documents::rules::SubHandling;
 use node::{Listener, Lists, Oversize, Settings};
-use presence::{Lifetimes, Policy};
+use presence::rules::Defaults;
+use presence::{Lifetimes, Policy, composition};
 use sip_stack::auth;
 
 use super::Config;
 use super::keys;
-use super::values::{Listen, Network, Secret};
+use super::values::{Listen, Network, Secret, WebListen};
+
+/// A domain as users have it, or a user.
+fn entitled(entry: &str) -> String {
+    let user = sip::Aor::parse(entry).or_else(|_| sip::Aor::parse(&format!("sip:{entry}")));
+    user.map_or_else(|_| entry.to_ascii_lowercase(), |user| user.as_str().to_owned())
+}
 
 impl Config {
+    /// The XCAP roots: as clients know it, then as we listen.
+    pub fn xcap_roots(&self, addresses: &[WebListen]) -> Vec<String> {
+        let root = &self.xdm.root;
+        let public = self.xdm.public.trim_end_matches('/');
+        let named = (!public.is_empty()).then(|| format!("{public}{root}"));
+        let scheme = |one: &WebListen| if one.secure { "https" } else { "http" };
+        let ours = addresses.iter().map(|one| format!("{}://{}{root}", scheme(one), one.address));
+        named.into_iter().chain(ours).collect()
+    }
+
     /// What the shards are told. `listen` is where the sockets really are, in the order of the configuration: a port
     /// of zero has become one.
     pub fn settings(&self, listen: &[Listen]) -> Arc<Settings> {
@@ -32,7 +50,23 @@ impl Config {
                     keys::Publish::Everyone => presence::PublishPolicy::Everyone,
                     keys::Publish::Oneself => presence::PublishPolicy::Oneself,
                 },
-                ..Policy::default()
+                defaults: Defaults {
+                    unmatched: match role.unmatched {
+                        keys::Handling::Block => SubHandling::Block,
+                        keys::Handling::Confirm => SubHandling::Confirm,
+                        keys::Handling::PoliteBlock => SubHandling::PoliteBlock,
+                        keys::Handling::Allow => SubHandling::Allow,
+                    },
+                    bare_allow_shows_all: role.bare_allow == keys::BareAllow::Everything,
+                },
+                composition: match role.composition {
+                    keys::Composition::Merge => composition::Policy::Merge,
+                    keys::Composition::Latest => composition::Policy::Latest,
+                    keys::Composition::Priority => composition::Policy::Priority,
+                    keys::Composition::Single => composition::Policy::Single,
+                },
+                roots: self.xcap_roots(&self.aggregation_proxy.listen),
+                entitled: role.entitled.iter().map(|entry| entitled(entry)).collect(),
             },
             publications: Lifetimes {
                 min: role.publication_min,

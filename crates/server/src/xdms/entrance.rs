@@ -224,7 +224,7 @@ impl Plan<'_> {
         let site = XdmSite {
             archive,
             root: config.xdm.root.clone(),
-            public_root: roots(config, &addresses).swap_remove(0),
+            public_root: config.xcap_roots(&addresses).swap_remove(0),
             authenticator: Mutex::new(Authenticator::new(&config.web_authentication(), self.key)),
             providers: RwLock::new(providers(config)),
             users: Meter::new(proxy.user_rate),
@@ -286,7 +286,7 @@ fn settings(config: &Config, addresses: &[WebListen]) -> Settings {
     let xdm = &config.xdm;
     Settings {
         domains: config.general.domains.iter().map(|domain| domain.to_ascii_lowercase().into()).collect(),
-        roots: roots(config, addresses).into_iter().map(String::into_boxed_str).collect(),
+        roots: config.xcap_roots(addresses).into_iter().map(String::into_boxed_str).collect(),
         limits: xdm::Limits {
             document: xdm.document_max.0,
             documents: xdm.documents_max,
@@ -299,16 +299,6 @@ fn settings(config: &Config, addresses: &[WebListen]) -> Settings {
         },
         ..Settings::default()
     }
-}
-
-/// The XCAP roots: as clients know it, then as we listen.
-fn roots(config: &Config, addresses: &[WebListen]) -> Vec<String> {
-    let root = &config.xdm.root;
-    let public = config.xdm.public.trim_end_matches('/');
-    let named = (!public.is_empty()).then(|| format!("{public}{root}"));
-    let scheme = |one: &WebListen| if one.secure { "https" } else { "http" };
-    let ours = addresses.iter().map(|one| format!("{}://{}{root}", scheme(one), one.address));
-    named.into_iter().chain(ours).collect()
 }
 
 fn providers(config: &Config) -> BTreeSet<Aor> {

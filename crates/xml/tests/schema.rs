@@ -13,7 +13,7 @@ mod example {
     xml::schema! {
         namespace "urn:a" from "RFC 0000 §1";
 
-        pub(super) element ROOT = "root" [OTHER] (ITEM*, each NAMED, PAIR?, other*);
+        pub(super) element ROOT = "root" [OTHER] (ITEM*, each NAMED, PAIR{0, 2}, other*);
         pub(super) element ITEM = "item" [optional("id", ID), optional("n", INTEGER), ANY] mixed((ITEM | any)*);
         element NAMED = "one" | "two" | "three" [] text(BOOLEAN);
         element PAIR = "pair" [required("a", STRING), required("b", STRING)] empty;
@@ -62,7 +62,7 @@ fn what_the_grammar_has_is_taken() {
         "<two>t<!-- -->ru<![CDATA[e]]></two>",
         "<two>&#116;rue</two>",
         "<pair a='' b=''/><z:z z:z='' zz=''><z:y>text</z:y></z:z><z:z/>",
-        "<pair b='' a=''><!-- comment --></pair>",
+        "<pair b='' a=''><!-- comment --></pair><pair a='' b=''/>",
     ] {
         assert_eq!(within(content), Ok(()), "{content}");
     }
@@ -85,6 +85,10 @@ fn what_it_has_not_is_refused_with_what_was_expected() {
         ("<one>1<z:z/></one>", "expected the end of `one` here, not `z:z`"),
         ("<one/>", "expected `true`, `false`, `1` or `0` as `one`"),
         ("<one>tr<!-- -->u</one>", "expected `true`, `false`, `1` or `0` as `one`"),
+        (
+            "<pair a='' b=''/><pair a='' b=''/><pair a='' b=''/>",
+            "expected an element of another namespace or the end",
+        ),
         ("<pair a=''/>", "expected the attribute `b` on `pair`"),
         ("<pair a='' b=''> </pair>", "expected nothing in `pair`"),
         ("<pair a='' b='' c=''/>", "expected no attribute `c` on `pair`"),

@@ -122,13 +122,18 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-/// `a`, `a or b`, `a, b or c`; of many only the first.
+/// `a`, `a or b`, `a, b or c`, each once; of many only the first.
 pub(super) fn list(items: impl Iterator<Item = String>, to: &mut String) {
     const MOST: usize = 12;
-    let items: Vec<_> = items.collect();
-    let (shown, more) = items.split_at(items.len().min(MOST));
+    let mut all = Vec::new();
+    for item in items {
+        if !all.contains(&item) {
+            all.push(item);
+        }
+    }
+    let (shown, more) = all.split_at(all.len().min(MOST));
     for (at, item) in shown.iter().enumerate() {
-        let is_last = at + 1 == items.len();
+        let is_last = at + 1 == all.len();
         to.push_str(if at == 0 {
             ""
         } else if is_last {
@@ -203,7 +208,9 @@ mod tests {
             text
         };
         assert_eq!(said(Simple::OneOf(&["a", "b", "c"])), "`a`, `b` or `c`");
-        assert_eq!(said(Simple::OneOf(&["a"; 13])), format!("{} or one of 1 others", ["`a`"; 12].join(", ")));
+        assert_eq!(said(Simple::OneOf(&["a", "b", "a"])), "`a` or `b`");
+        let many = Simple::OneOf(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d"]);
+        assert!(said(many).ends_with(", `a`, `b` or one of 2 others"));
         assert_eq!(said(UNSIGNED_INT), "a whole number from 0 to 4294967295");
         assert_eq!(said(POSITIVE), "a whole number of at least 1");
         assert_eq!(said(Simple::Integer(i128::MIN, 5)), "a whole number of at most 5");

@@ -95,7 +95,7 @@ fn what_it_has_not_is_refused_with_what_was_expected() {
         ("<pair a='' b='' z:c=''/>", "expected no attribute `c` on `pair`"),
         (
             "<pair a='' b=''/><z xmlns=''/>",
-            "expected an element of another namespace or the end of `root` here",
+            "expected `pair`, an element of another namespace or the end of `root` here, not `z`",
         ),
         ("<item n='1.5'/>", "expected a whole number as `n`"),
         ("<item a:flag='yes'/>", "expected `true`, `false`, `1` or `0` as `flag`"),

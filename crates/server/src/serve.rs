@@ -32,7 +32,6 @@ pub fn serve(sources: &Sources, err: &mut dyn Write) -> io::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    server.announce();
     Ok(run(server, sources, &log))
 }
 
@@ -81,6 +80,8 @@ fn run(mut server: Server, sources: &Sources, log: &LogHandle) -> ExitCode {
         }
         Err(_) => return fail(server),
     };
+    // Not before signals are heard: whoever reads that it serves may tell it to stop.
+    server.announce();
     loop {
         match server.wait(signals.next()) {
             Ok(Asked::Reload) => reload(&mut server, sources, log),

@@ -50,8 +50,9 @@ impl<D: DocStore> Archive<D> {
         clock: Clock,
         hearer: Hearer,
     ) -> Result<Self, StoreError> {
-        // The epoch alone begins anew when documents are restored beside an empty log of soft state.
-        let life = clock.now().as_secs() << 32 | u64::from(epoch.0);
+        // The epoch alone begins anew when documents are restored beside an empty log of soft state; the wall clock alone
+        // may be set back.
+        let life = clock.now().as_millis() << 20 | u64::from(epoch.0 & 0xf_ffff);
         let mut index = Index::new(life);
         for auid in Index::USAGES {
             for user in store.users(auid).await? {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::peer::Peer;
+use crate::web::{Http, INDEX, LISTS, list};
 
 /// A running `rollcall serve`.
 struct Program {
@@ -114,6 +115,54 @@ fn a_killed_server_keeps_its_dialogs() {
     for name in ["alice", "bob", "before", "after"] {
         assert!(!log.contains(name), "the log names {name}:\n{log}");
     }
+}
+
+#[test]
+fn documents_outlive_a_killed_server_and_go_back_into_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let documents = [
+        ["--set", "domains=example.com"],
+        ["--set", "authentication.open=true"],
+        ["--set", "xdm.root=/xcap-root"],
+        ["--set", "aggregation-proxy.listen=http:127.0.0.1:0"],
+    ];
+    let documents = documents.as_flattened();
+    let start = |folder: &Path| {
+        let mut program = Program::start(folder, "127.0.0.1:0", documents);
+        let line = program.line(" serving documents ");
+        let address = line.split("listen=http:").nth(1).unwrap().split_whitespace().next().unwrap();
+        let http = Http::connect(address.parse().unwrap());
+        (program, http)
+    };
+    let command = |folder: &Path, arguments: &[&str]| {
+        let store = format!("store.path={}", folder.join("data").display());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        assert!(command.args(arguments).args(["--set", &store]).status().unwrap().success(), "{arguments:?}");
+    };
+    let copy = folder.path().join("copy").display().to_string();
+
+    let (mut first, mut http) = start(folder.path());
+    let backed_up = http.ask("PUT", INDEX, &[LISTS], &list(&["bob"]));
+    assert_eq!(backed_up.status, 201, "{}", backed_up.text());
+    command(folder.path(), &["backup", &copy]);
+    let last = http.ask("PUT", INDEX, &[LISTS], &list(&["bob", "carol"]));
+    assert_eq!(last.status, 200, "{}", last.text());
+    first.child.kill().unwrap(); // SIGKILL
+    first.child.wait().unwrap();
+
+    let (second, mut http) = start(folder.path());
+    let found = http.ask("GET", INDEX, &[], "");
+    assert_eq!((found.status, found.text(), found.etag()), (200, list(&["bob", "carol"]), last.etag()));
+    second.stop();
+
+    let other = tempfile::tempdir().unwrap();
+    command(other.path(), &["restore", &copy]);
+    let (third, mut http) = start(other.path());
+    let found = http.ask("GET", INDEX, &[], "");
+    assert_eq!((found.status, found.text(), found.etag()), (200, list(&["bob"]), backed_up.etag()));
+    let changed = http.ask("PUT", INDEX, &[LISTS], &list(&["dora"]));
+    assert!(![backed_up.etag(), last.etag()].contains(&changed.etag()), "a tag is never given twice");
+    third.stop();
 }
 
 #[test]

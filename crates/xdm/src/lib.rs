@@ -33,6 +33,7 @@
 
 mod answer;
 mod authorize;
+pub mod changes;
 mod conditions;
 mod date;
 mod entity_tags;

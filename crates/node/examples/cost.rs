@@ -22,6 +22,8 @@ fn settings() -> Settings {
         subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,
         lists: Some(Lists { server: Some("sip:rls@example.com".into()), ..Lists::default() }),
+        documents: None,
+        changes_pace: Duration::from_secs(5),
         oversize: Oversize::Datagram,
         limits: Limits::default(),
     }

@@ -9,7 +9,9 @@ use sip_stack::subscriptions;
 use crate::effects::Effects;
 use crate::owners::Role;
 use crate::shard::{Asked, Shard};
+use xdm::changes;
 
+mod following;
 mod lists;
 mod presence;
 mod subscribing;
@@ -30,19 +32,30 @@ struct Package {
     body: &'static str,
 }
 
-/// The event packages that this node serves.
-const PACKAGES: [Package; 1] = [Package {
-    name: "presence",
-    subscribe: Role::Presence,
-    publish: Some(Role::Presence),
-    is_listed: true,
-    body: ::presence::refusal::PIDF, // RFC 3856 §6.5
-}];
-
-/// The names of the packages, as an Allow-Events field tells them.
-fn allow_events() -> String {
-    PACKAGES.map(|package| package.name).join(", ")
-}
+/// The event packages that this node serves, if it plays the role.
+const PACKAGES: [Package; 3] = [
+    Package {
+        name: "presence",
+        subscribe: Role::Presence,
+        publish: Some(Role::Presence),
+        is_listed: true,
+        body: ::presence::refusal::PIDF, // RFC 3856 §6.5
+    },
+    Package {
+        name: changes::PACKAGE,
+        subscribe: Role::Changes,
+        publish: None,
+        is_listed: false,
+        body: changes::BODY, // RFC 5875 §4.4
+    },
+    Package {
+        name: changes::OLD_PACKAGE,
+        subscribe: Role::Changes,
+        publish: None,
+        is_listed: false,
+        body: changes::BODY,
+    },
+];
 
 /// Why the node itself does not take a request, before any role sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +70,8 @@ pub(crate) enum Refused {
     NotOurs,
     /// Extensions that the request requires and we lack.
     Extension(String),
-    /// The Event field is missing or names a package that we lack.
-    Event,
+    /// The Event field is missing or names a package that we lack; those that we have.
+    Event(String),
     /// SIP-If-Match without exactly one entity-tag, or a field that cannot be read.
     Field(&'static str),
     /// A body where none is understood.
@@ -77,6 +90,8 @@ pub(crate) enum Refused {
     Presence(Refusal),
     /// The Resource List Server's own reasons.
     List(rls::Refusal),
+    /// The document servers' own reasons.
+    Changes(changes::Refusal),
 }
 
 impl From<Refusal> for Refused {
@@ -88,6 +103,12 @@ impl From<Refusal> for Refused {
 impl From<rls::Refusal> for Refused {
     fn from(refusal: rls::Refusal) -> Self {
         Self::List(refusal)
+    }
+}
+
+impl From<changes::Refusal> for Refused {
+    fn from(refusal: changes::Refusal) -> Self {
+        Self::Changes(refusal)
     }
 }
 
@@ -106,7 +127,7 @@ impl Refused {
             Self::Scheme => 416,        // RFC 3261 §8.2.2.1
             Self::NotOurs => 404,       // RFC 3903 §6 step 1
             Self::Extension(_) => 420,  // RFC 3261 §8.2.2.3
-            Self::Event => 489,         // RFC 3903 §6 step 2, RFC 6665 §4.2.1.1
+            Self::Event(_) => 489,      // RFC 3903 §6 step 2, RFC 6665 §4.2.1.1
             Self::Field(_) => 400,
             Self::Body => 415,                   // RFC 3261 §8.2.3
             Self::NotAcceptable => 406,          // RFC 3261 §21.4.7
@@ -115,6 +136,7 @@ impl Refused {
             Self::Subscription(refusal) => refusal.status(),
             Self::Presence(refusal) => refusal.status(),
             Self::List(refusal) => refusal.status(),
+            Self::Changes(refusal) => refusal.status(),
         }
     }
 
@@ -124,6 +146,7 @@ impl Refused {
             Self::Subscription(refusal) => refusal.phrase(),
             Self::Presence(refusal) => refusal.phrase(),
             Self::List(refusal) => refusal.phrase(),
+            Self::Changes(refusal) => refusal.phrase(),
             _ => "",
         }
     }
@@ -136,8 +159,8 @@ impl Refused {
             Self::Extension(tags) => {
                 response.field(Name::Unsupported, tags);
             }
-            Self::Event => {
-                response.field(Name::AllowEvents, &allow_events());
+            Self::Event(allowed) => {
+                response.field(Name::AllowEvents, allowed);
             }
             Self::Body => {
                 response.field(Name::Accept, ""); // none at all, RFC 3261 §20.1
@@ -148,6 +171,7 @@ impl Refused {
             Self::Subscription(refusal) => refusal.print(response),
             Self::Presence(refusal) => refusal.print(response),
             Self::List(refusal) => refusal.print(response),
+            Self::Changes(refusal) => refusal.print(response),
             Self::NoTransaction | Self::Scheme | Self::NotOurs | Self::NotAcceptable | Self::Field(_) => {}
         }
     }
@@ -233,10 +257,11 @@ impl Shard {
         self.check_extensions(asked.request)?;
         let extensions = self.extensions().join(", ");
         let tag = asked.key.stateless_tag();
+        let allowed = self.allow_events();
         self.answer(now, asked, out, |bytes| {
             let mut response = sip::respond(bytes, asked.request, 200, Some(asked.flow.remote), Some(&tag));
             response.field(Name::Allow, ALLOW);
-            response.field(Name::AllowEvents, &allow_events());
+            response.field(Name::AllowEvents, &allowed);
             response.field(Name::Accept, ::presence::refusal::PIDF);
             response.field(Name::AcceptEncoding, ::presence::refusal::CODINGS);
             response.field(Name::AcceptLanguage, "*"); // notes are carried in any
@@ -277,6 +302,28 @@ impl Shard {
         if lacking.is_empty() { Ok(()) } else { Err(Refused::Extension(lacking.join(", "))) }
     }
 
+    /// The event packages that this node serves.
+    fn packages(&self) -> impl Iterator<Item = &'static Package> {
+        PACKAGES.iter().filter(|package| self.settings.plays(package.subscribe))
+    }
+
+    /// Their names, as an Allow-Events field tells them.
+    fn allow_events(&self) -> String {
+        self.packages().map(|package| package.name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The Event field, and the package of ours that it names.
+    fn event<'a>(
+        &self,
+        request: &Message<'a>,
+    ) -> Result<(&'a str, EventHeader<'a>, &'static Package), Refused> {
+        let refused = || Refused::Event(self.allow_events());
+        let value = request.get(Name::Event).ok_or_else(refused)?;
+        let event = EventHeader::parse(value).map_err(|_| refused())?;
+        let package = self.packages().find(|package| event.is(package.name)).ok_or_else(refused)?;
+        Ok((value, event, package))
+    }
+
     /// The presentity that the Request-URI names, if it is one of our domains.
     fn our_aor(&self, request: &Message<'_>) -> Result<Aor, Refused> {
         let uri = Uri::parse(request.uri().unwrap_or_default()).map_err(|_| Refused::Field("Request-URI"))?;
@@ -289,14 +336,6 @@ impl Shard {
             _ => Ok(aor),
         }
     }
-}
-
-/// The value of the Event field, and the package of ours that it names.
-fn event<'a>(request: &Message<'a>) -> Result<(&'a str, &'static Package), Refused> {
-    let value = request.get(Name::Event).ok_or(Refused::Event)?;
-    let event = EventHeader::parse(value).map_err(|_| Refused::Event)?;
-    let package = PACKAGES.iter().find(|package| event.is(package.name)).ok_or(Refused::Event)?;
-    Ok((value, package))
 }
 
 fn expires(request: &Message<'_>) -> Result<Option<u32>, Refused> {

@@ -109,6 +109,10 @@ metrics! {
     list_notify_split: Counter,
     /// References and entries of lists that were left out: they lead nowhere, in a circle, or beyond a limit.
     list_left_out: Counter,
+    /// Active subscriptions to changes of documents.
+    subscriptions_xcap_diff_active: Gauge,
+    /// Pending subscriptions to changes of documents.
+    subscriptions_xcap_diff_pending: Gauge,
     /// PUBLISH accepted: initial.
     publish_initial: Counter,
     /// PUBLISH accepted: refresh.

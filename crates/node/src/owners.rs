@@ -1,7 +1,7 @@
 //! The owners of a shard, by kind: whatever is asked of a subscription is forwarded to the machine that has it.
 
 use core::hash::Hash;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::quality::FixedState;
 use presence::Presentity;
@@ -11,6 +11,7 @@ use sip_stack::notifier::{Outcome, Subscription};
 use sip_stack::subscriptions::{Notify, Refusal, StoredSubscription, SubscriptionId};
 use sip_stack::{Numbers, Timestamp};
 use xcap::{Change, Found, Tree, Unavailable, Want};
+use xdm::changes::{self, Changes};
 
 use crate::record::{Partition, RowKey};
 use crate::settings::Settings;
@@ -22,6 +23,8 @@ pub(crate) enum Role {
     Presence,
     /// A watcher of a list.
     List,
+    /// A follower of documents.
+    Changes,
 }
 
 impl Role {
@@ -30,6 +33,7 @@ impl Role {
         match name {
             None | Some(presence::ROLE) => Some(Self::Presence),
             Some(rls::ROLE) => Some(Self::List),
+            Some(changes::PACKAGE) => Some(Self::Changes),
             Some(_) => None,
         }
     }
@@ -53,6 +57,11 @@ impl Owner {
     /// The list at a place.
     pub(crate) const fn list(place: u32) -> Self {
         Self { role: Role::List, place }
+    }
+
+    /// The followers at a place.
+    pub(crate) const fn followers(place: u32) -> Self {
+        Self { role: Role::Changes, place }
     }
 }
 
@@ -139,6 +148,11 @@ pub(crate) struct Owners {
     pub(crate) list: rls::Outbox,
     /// The stored lists by the user whose they are.
     lists_of: HashMap<Aor, BTreeSet<u32>, FixedState>,
+    /// By the Request-URI that they subscribe to.
+    pub(crate) followers: Slab<Aor, Changes>,
+    pub(crate) changes: changes::Outbox,
+    /// Who follows trees that are not its own.
+    pub(crate) interests: BTreeMap<Tree, Vec<Owner>>,
     pub(crate) numbers: Numbers,
 }
 
@@ -151,6 +165,9 @@ impl Owners {
             lists: Slab::new(seed),
             list: rls::Outbox::default(),
             lists_of: HashMap::with_hasher(FixedState::with_seed(seed)),
+            followers: Slab::new(seed),
+            changes: changes::Outbox::default(),
+            interests: BTreeMap::new(),
             numbers,
         }
     }
@@ -195,6 +212,7 @@ impl Owners {
         match watching.owner.role {
             Role::Presence => self.presentities.get(watching.owner.place)?.subscription(watching.id),
             Role::List => self.lists.get(watching.owner.place)?.subscription(watching.id),
+            Role::Changes => self.followers.get(watching.owner.place)?.subscription(watching.id),
         }
     }
 
@@ -215,6 +233,11 @@ impl Owners {
             Role::List => {
                 let list = self.lists.get_mut(watching.owner.place).ok_or(Refusal::NoSubscription)?;
                 list.hear(watching.id, caller, request, cseq)
+            }
+            Role::Changes => {
+                let followers =
+                    self.followers.get_mut(watching.owner.place).ok_or(Refusal::NoSubscription)?;
+                followers.hear(watching.id, caller, request, cseq)
             }
         }
     }
@@ -238,6 +261,9 @@ impl Owners {
                 let terms = settings.lists.as_ref()?.terms(settings);
                 self.lists.get_mut(place)?.notify(now, &terms, id, room, &mut self.list)
             }
+            Role::Changes => {
+                self.followers.get_mut(place)?.notify(now, &settings.changes()?, id, &mut self.changes)
+            }
         }
     }
 
@@ -246,6 +272,7 @@ impl Owners {
         match watching.owner.role {
             Role::Presence => self.presentities.get(watching.owner.place)?.repeat(watching.id),
             Role::List => self.lists.get(watching.owner.place)?.repeat(watching.id),
+            Role::Changes => self.followers.get(watching.owner.place)?.repeat(watching.id),
         }
     }
 
@@ -270,6 +297,11 @@ impl Owners {
                     list.ended(now, &lists.terms(settings), id, outcome, &mut self.list);
                 }
             }
+            Role::Changes => {
+                if let (Some(followers), Some(terms)) = (self.followers.get_mut(place), settings.changes()) {
+                    followers.ended(now, &terms, id, outcome, &mut self.changes);
+                }
+            }
         }
     }
 
@@ -287,6 +319,11 @@ impl Owners {
                     list.due(now, at, id, &mut self.list);
                 }
             }
+            Role::Changes => {
+                if let Some(followers) = self.followers.get_mut(place) {
+                    followers.due(now, at, id, &mut self.changes);
+                }
+            }
         }
     }
 
@@ -299,19 +336,14 @@ impl Owners {
         secret: u64,
     ) -> Option<(u64, Watching)> {
         let stored = StoredSubscription::read(data)?;
-        let role = Role::of_row(stored.role)?;
-        match role {
+        let role = Role::of_row(stored.role).filter(|role| settings.plays(*role))?;
+        let numbers = &mut self.numbers;
+        let (place, (id, subscription)) = match role {
             Role::Presence => {
                 let aor = Aor::parse(stored.owner).ok()?;
                 let place = self.presentities.place(&aor, || Presentity::new(aor.clone()));
                 let presentity = self.presentities.get_mut(place)?;
-                let restored =
-                    presentity.restore_subscription(&mut self.numbers, row.id, stored, &mut self.presence);
-                let (id, subscription) = restored?;
-                Some((
-                    subscription.dialog().local_tag().number,
-                    Watching { owner: Owner { role, place }, id },
-                ))
+                (place, presentity.restore_subscription(numbers, row.id, stored, &mut self.presence)?)
             }
             Role::List => {
                 let lists = settings.lists.as_ref()?;
@@ -320,11 +352,16 @@ impl Owners {
                 let watcher = [name.watcher.clone()];
                 let place = self.make_list(&name, &watcher, owner.as_ref(), row.partition, secret);
                 let list = self.lists.get_mut(place)?;
-                let restored = list.restore_subscription(&mut self.numbers, row.id, stored, &mut self.list);
-                let (id, subscription) = restored?;
-                Some((subscription.dialog().local_tag().number, Watching { owner: Owner::list(place), id }))
+                (place, list.restore_subscription(&mut self.numbers, row.id, stored, &mut self.list)?)
             }
-        }
+            Role::Changes => {
+                let aor = Aor::parse(stored.owner).ok()?;
+                let place = self.followers.place(&aor, || Changes::new(aor.clone()));
+                let followers = self.followers.get_mut(place)?;
+                (place, followers.restore_subscription(numbers, row.id, stored, &mut self.changes)?)
+            }
+        };
+        Some((subscription.dialog().local_tag().number, Watching { owner: Owner { role, place }, id }))
     }
 
     /// Lets an owner ask for the documents that it decides by, unless it knows them or has asked.
@@ -340,6 +377,11 @@ impl Owners {
                     list.prepare(&mut self.list);
                 }
             }
+            Role::Changes => {
+                if let Some(followers) = self.followers.get(owner.place) {
+                    followers.prepare(&mut self.changes);
+                }
+            }
         }
     }
 
@@ -348,6 +390,7 @@ impl Owners {
         match owner.role {
             Role::Presence => self.presentities.get(owner.place).is_some_and(Presentity::is_ready),
             Role::List => self.lists.get(owner.place).is_some_and(List::is_ready),
+            Role::Changes => true, // nobody is refused, and what is not known yet is told later
         }
     }
 
@@ -372,16 +415,26 @@ impl Owners {
                     list.found(now, &lists.terms(settings), want, found, &mut self.list);
                 }
             }
+            Role::Changes => {
+                if let Some(followers) = self.followers.get_mut(owner.place) {
+                    followers.found(want, found, &mut self.changes);
+                }
+            }
         }
     }
 
     /// Those whom a change of a document may concern.
     pub(crate) fn concerned(&self, change: &Change) -> Vec<Owner> {
-        let Tree::User(xui) = &change.document.tree else { return Vec::new() };
-        let Ok(user) = Aor::parse(xui) else { return Vec::new() };
-        let presentity = self.presentities.find(&user).map(Owner::presentity);
-        let lists = self.lists_of.get(&user).into_iter().flatten().map(|place| Owner::list(*place));
-        presentity.into_iter().chain(lists).collect()
+        let tree = &change.document.tree;
+        let mut concerned = self.interests.get(tree).cloned().unwrap_or_default();
+        if let Tree::User(xui) = tree
+            && let Ok(user) = Aor::parse(xui)
+        {
+            concerned.extend(self.presentities.find(&user).map(Owner::presentity));
+            let lists = self.lists_of.get(&user).into_iter().flatten();
+            concerned.extend(lists.map(|place| Owner::list(*place)));
+        }
+        concerned
     }
 
     /// A document has changed.
@@ -396,6 +449,12 @@ impl Owners {
                 let Some(lists) = &settings.lists else { return };
                 if let Some(list) = self.lists.get_mut(owner.place) {
                     list.document_changed(now, &lists.terms(settings), change, &mut self.list);
+                }
+            }
+            Role::Changes => {
+                let followers = self.followers.get_mut(owner.place);
+                if let (Some(followers), Some(terms)) = (followers, settings.changes()) {
+                    followers.changed(now, &terms, change, &mut self.changes);
                 }
             }
         }

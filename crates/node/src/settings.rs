@@ -1,11 +1,15 @@
 //! What a node is told at its start: plain values, no file and no words of one.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use presence::{Lifetimes, Policy};
 use rls::service::Template;
 use sip::{Aor, Uri};
 use sip_stack::Protocol;
+use xdm::{Xdms, changes};
+
+use crate::owners::Role;
 
 /// One of our own addresses as peers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +57,8 @@ pub struct Limits {
     pub lists: usize,
     /// Octets of requests of a shard that wait for documents (503 with Retry-After).
     pub parked: usize,
+    /// Bounds of subscriptions to changes of documents.
+    pub changes: changes::Limits,
 }
 
 impl Default for Limits {
@@ -70,6 +76,7 @@ impl Default for Limits {
             dialogs: 4_000_000,
             lists: 1_000_000,
             parked: 4 * 1024 * 1024,
+            changes: changes::Limits::default(),
         }
     }
 }
@@ -93,6 +100,10 @@ pub struct Settings {
     pub pace: Duration,
     /// The Resource List Server, if this node plays the role.
     pub lists: Option<Lists>,
+    /// The document servers, if this node plays their role: who may read what, and be told of its changes.
+    pub documents: Option<Arc<Xdms>>,
+    /// Least time between two NOTIFYs of changes in one dialog, RFC 5875 §4.10.
+    pub changes_pace: Duration,
     /// How a NOTIFY too large for a datagram goes out.
     pub oversize: Oversize,
     /// Bounds.
@@ -170,5 +181,25 @@ impl Settings {
             subscriptions_max: self.limits.subscriptions,
             unanswered_max: self.limits.unanswered,
         }
+    }
+
+    /// Whether this node plays a role.
+    pub(crate) fn plays(&self, role: Role) -> bool {
+        match role {
+            Role::Presence => true,
+            Role::List => self.lists.is_some(),
+            Role::Changes => self.documents.is_some(),
+        }
+    }
+
+    /// What holds for subscriptions to changes of documents, if there are documents here.
+    pub(crate) fn changes(&self) -> Option<changes::Terms<'_>> {
+        Some(changes::Terms {
+            xdms: self.documents.as_deref()?,
+            lifetimes: self.subscriptions,
+            pace: self.changes_pace,
+            subscriptions_max: self.limits.subscriptions,
+            limits: &self.limits.changes,
+        })
     }
 }

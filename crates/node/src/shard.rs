@@ -254,6 +254,13 @@ impl Shard {
             });
         }
         self.start_lists(now, out);
+        for place in self.owners.followers.places() {
+            let Owners { followers, changes, .. } = &mut self.owners;
+            if let (Some(followers), Some(terms)) = (followers.get_mut(place), self.settings.changes()) {
+                followers.resume(now, &terms, changes);
+            }
+            self.drain(Owner::followers(place), out);
+        }
         // All that ran out meanwhile, at once and not in turns: or the first NOTIFYs would still tell of it.
         while let Some((at, wake)) = self.deadlines.take(now) {
             self.wake(now, at, wake, out);

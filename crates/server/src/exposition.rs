@@ -12,12 +12,18 @@ use crate::status::Status;
 use crate::xdms::entrance::EntranceView;
 
 /// Numbers that belong to one family, told apart by a label: prefix of the name, family, help, label.
-const FAMILIES: [(&str, &str, &str, &str); 5] = [
+const FAMILIES: [(&str, &str, &str, &str); 6] = [
     (
         "subscriptions_presence_",
         "subscriptions",
         "Subscriptions by event package and state.",
         "package=\"presence\",state",
+    ),
+    (
+        "subscriptions_xcap_diff_",
+        "subscriptions",
+        "Subscriptions by event package and state.",
+        "package=\"xcap-diff\",state",
     ),
     ("publish_", "publish", "PUBLISH requests by what became of them.", "result"),
     ("subscribe_", "subscribe", "SUBSCRIBE requests by what became of them.", "result"),
@@ -92,7 +98,8 @@ fn node_numbers(out: &mut String, metrics: &Metrics) {
             Some(index) => {
                 let (prefix, family, about, label) = FAMILIES[index];
                 let full = format!("rollcall_{family}{suffix}");
-                if !core::mem::replace(&mut told[index], true) {
+                let first = FAMILIES.iter().position(|(_, other, ..)| *other == family).unwrap_or(index);
+                if !core::mem::replace(&mut told[first], true) {
                     head(out, &full, word, about);
                 }
                 line(out, &full, &format!("{label}=\"{}\"", &name[prefix.len()..]), &value.to_string());

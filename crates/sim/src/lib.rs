@@ -1,6 +1,7 @@
 //! Virtual time, network and disk around real nodes: flows as text files, and simulated runs by seed.
 #![forbid(unsafe_code)]
 
+pub mod feed;
 pub mod flow;
 pub mod host;
 pub mod library;

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sip_stack::{Flow, Timestamp};
 
 use crate::wire::{Message, address, parameter};
-use crate::{pidf, rlmi};
+use crate::{feed, pidf, rlmi};
 
 /// Timer F, RFC 3261 §17.1.2.2: a NOTIFY that is not answered stays open that long.
 const TIMER_F: Duration = Duration::from_secs(32);
@@ -362,6 +362,7 @@ fn carried(dialog: &mut Dialog, notify: &Message) -> Result<(), String> {
     }
     match notify.get("Content-Type") {
         Some("application/pidf+xml") => {}
+        Some("application/xcap-diff+xml") => return feed::read(&notify.body).map(drop),
         other => return Err(format!("Content-Type {other:?}")),
     }
     let (_, entity) = pidf::read(&notify.body)?;

@@ -13,7 +13,7 @@ use sip_stack::dialog::{Dialog, LocalTag};
 use sip_stack::subscriptions;
 
 use super::subscribing::Granted;
-use super::{Refused, event, expires};
+use super::{Refused, expires};
 use crate::door::{list_partition, to_tag};
 use crate::effects::Effects;
 use crate::owners::{Owner, Watching};
@@ -52,7 +52,7 @@ impl Shard {
     ) -> Result<(), Refused> {
         let request = asked.request;
         self.our_aor(request)?;
-        let (event, package) = event(request)?;
+        let (event, _, package) = self.event(request)?;
         let expires = expires(request)?;
         if !package.is_listed {
             return Err(Refusal::Package.into());

@@ -7,7 +7,7 @@ use sip_stack::auth::Caller;
 use sip_stack::compositor::{EntityTag, Operation};
 
 use super::subscribing::{Granted, Initial};
-use super::{Refused, event, expires};
+use super::{Refused, expires};
 use crate::effects::Effects;
 use crate::owners::{Owner, Role, Watching};
 use crate::shard::{Asked, Shard, Storage};
@@ -23,8 +23,8 @@ impl Shard {
     ) -> Result<(), Refused> {
         let request = asked.request;
         let aor = self.our_aor(request)?;
-        let (_, package) = event(request)?;
-        let Some(Role::Presence) = package.publish else { return Err(Refused::Event) };
+        let (_, _, package) = self.event(request)?;
+        let Some(Role::Presence) = package.publish else { return Err(Refused::Event(self.allow_events())) };
         let if_match = if_match(request)?;
         let expires = expires(request)?;
         if self.storage == Storage::Failing {

@@ -7,8 +7,9 @@ use sip_stack::auth::Caller;
 use sip_stack::dialog::{Dialog, LocalTag};
 use sip_stack::subscriptions::{Refresh, Refusal};
 use sip_stack::{Flow, Timestamp};
+use xdm::changes;
 
-use super::{Package, Refused, event, expires};
+use super::{Package, Refused, expires};
 use crate::door::to_tag;
 use crate::effects::Effects;
 use crate::owners::{Role, Watching};
@@ -22,6 +23,8 @@ struct Wish<'a> {
     event: &'a str,
     /// The Expires field.
     expires: Option<u32>,
+    /// Which documents, if it is about such.
+    changes: Option<changes::Wish>,
 }
 
 /// An initial SUBSCRIBE that a role shall judge.
@@ -36,6 +39,8 @@ pub(super) struct Initial<'a> {
     pub(super) event: &'a str,
     /// The Expires field.
     pub(super) expires: Option<u32>,
+    /// Which documents, if it is about such.
+    pub(super) changes: Option<changes::Wish>,
 }
 
 /// What a role has granted.
@@ -59,11 +64,26 @@ impl Shard {
         if let Some(listed) = self.listed(asked.request) {
             return self.subscribe_to_list(now, asked, caller, &listed, out);
         }
-        let wish = wish(asked.request);
+        let wish = self.wish(asked.request);
         match to_tag(asked.request) {
             Some(tag) => self.resubscribe(now, asked, caller, (tag, wish), out),
             None => self.initial(now, asked, caller, wish?, out),
         }
+    }
+
+    fn wish<'a>(&self, request: &Message<'a>) -> Result<Wish<'a>, Refused> {
+        let (value, event, package) = self.event(request)?;
+        let changes = match package.subscribe {
+            Role::Presence | Role::List if !request.body().is_empty() && !is_optional(request) => {
+                return Err(Refused::Body);
+            }
+            Role::Presence | Role::List => None,
+            Role::Changes => Some(changes::Wish::read(request, &event, &self.settings.limits.changes)?),
+        };
+        if request.get(Name::Accept).is_some() && !sip::accepts(request.values(Name::Accept), package.body) {
+            return Err(Refused::NotAcceptable);
+        }
+        Ok(Wish { package, event: value, expires: expires(request)?, changes })
     }
 
     fn initial(
@@ -74,7 +94,7 @@ impl Shard {
         wish: Wish<'_>,
         out: &mut Effects,
     ) -> Result<(), Refused> {
-        let Wish { package, event, expires } = wish;
+        let Wish { package, event, expires, changes } = wish;
         let aor = self.our_aor(asked.request)?;
         if self.storage == Storage::Failing && expires != Some(0) {
             return Err(Refused::Storage);
@@ -87,15 +107,17 @@ impl Shard {
         let dialog = Dialog::accept(asked.request, local_tag).map_err(Refusal::from)?;
         let owner = match package.subscribe {
             Role::Presence => self.watched(&aor)?,
-            Role::List => return Err(Refused::Event), // no package is of lists alone
+            Role::List => return Err(Refused::Event(self.allow_events())), // no package is of lists alone
+            Role::Changes => self.followed(&aor)?,
         };
         if self.must_wait(owner) {
             return self.park(asked, caller, owner, out);
         }
-        let initial = Initial { caller, dialog, flow: asked.back, event, expires };
+        let initial = Initial { caller, dialog, flow: asked.back, event, expires, changes };
         let (granted, watching) = match owner.role {
             Role::Presence => self.watch(now, owner.place, initial, out)?,
-            Role::List => return Err(Refused::Event),
+            Role::List => return Err(Refused::Event(self.allow_events())),
+            Role::Changes => self.follow(now, owner.place, initial, out)?,
         };
         self.granted(now, asked, granted, local_tag, watching, out);
         Ok(())
@@ -133,7 +155,7 @@ impl Shard {
         let watching = LocalTag::parse(tag).and_then(|tag| self.watching(tag.number));
         let cseq =
             request.get(Name::CSeq).and_then(|value| CSeq::parse(value).ok()).map_or(0, |cseq| cseq.number);
-        let (watching, Wish { event, expires, .. }) = match (watching, wish) {
+        let (watching, Wish { event, expires, changes, .. }) = match (watching, wish) {
             (Some(watching), Ok(wish)) => (watching, wish),
             (None, Ok(_)) => return Err(Refusal::NoSubscription.into()),
             (None, Err(refused)) => return Err(refused),
@@ -160,6 +182,15 @@ impl Shard {
             }
             Role::List => {
                 let lifetime = self.refresh_list(now, watching, refresh, out)?;
+                Granted { lifetime, undecided: false }
+            }
+            Role::Changes => {
+                let Some(changes) = changes else {
+                    // Another package in a dialog that has one.
+                    self.owners.hear(watching, caller.aor(), request, cseq)?;
+                    return Err(Refusal::DialogSharing.into());
+                };
+                let lifetime = self.follow_anew(now, watching, refresh, changes, out)?;
                 Granted { lifetime, undecided: false }
             }
         };
@@ -197,17 +228,6 @@ impl Shard {
             response.finish(&[]);
         });
     }
-}
-
-fn wish<'a>(request: &Message<'a>) -> Result<Wish<'a>, Refused> {
-    let (event, package) = event(request)?;
-    if !request.body().is_empty() && !is_optional(request) {
-        return Err(Refused::Body);
-    }
-    if request.get(Name::Accept).is_some() && !sip::accepts(request.values(Name::Accept), package.body) {
-        return Err(Refused::NotAcceptable);
-    }
-    Ok(Wish { package, event, expires: expires(request)? })
 }
 
 /// Whether the sender says that its body may be passed over, RFC 3261 §20.11.

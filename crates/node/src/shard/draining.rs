@@ -1,5 +1,7 @@
 //! What owners ask for after an event becomes effects of the shard.
 
+use std::collections::btree_map::Entry;
+
 use sip_stack::subscriptions::{self, Stored};
 
 use super::Shard;
@@ -33,10 +35,11 @@ impl Rows<'_> {
 
 impl Shard {
     /// Hands on what the owner at a place has asked for, and forgets it if it holds nothing any more.
-    pub(super) fn drain(&mut self, owner: Owner, out: &mut Effects) {
+    pub(crate) fn drain(&mut self, owner: Owner, out: &mut Effects) {
         match owner.role {
             Role::Presence => self.drain_presentity(owner.place, out),
             Role::List => self.drain_list(owner.place, out),
+            Role::Changes => self.drain_followers(owner.place, out),
         }
     }
 
@@ -105,6 +108,36 @@ impl Shard {
         }
     }
 
+    fn drain_followers(&mut self, place: u32, out: &mut Effects) {
+        let owner = Owner::followers(place);
+        let Some(followers) = self.owners.followers.get(place) else { return };
+        let outbox = &mut self.owners.changes;
+        if !outbox.subscriptions.stored.is_empty() {
+            let partition = Partition::of_hash(followers.aor().stable_hash());
+            let mut rows = Rows { partition, epoch: self.place.epoch, versions: &mut self.versions };
+            outbox.subscriptions.stored.drain(..).for_each(|stored| rows.keep(Kind::Dialog, stored, out));
+        }
+        outbox.wants.drain(..).for_each(|want| out.want(owner, want));
+        for tree in outbox.follow.drain(..) {
+            self.owners.interests.entry(tree).or_default().push(owner);
+        }
+        for tree in outbox.unfollow.drain(..) {
+            if let Entry::Occupied(mut interested) = self.owners.interests.entry(tree) {
+                interested.get_mut().retain(|other| *other != owner);
+                if interested.get().is_empty() {
+                    interested.remove();
+                }
+            }
+        }
+        let forgotten = followers.is_empty().then(|| followers.aor().clone());
+        let mut subscriptions = core::mem::take(&mut self.owners.changes.subscriptions);
+        self.drain_subscriptions(owner, &mut subscriptions);
+        self.owners.changes.subscriptions = subscriptions;
+        if let Some(aor) = forgotten {
+            self.owners.followers.remove(place, &aor);
+        }
+    }
+
     /// Hands on what the subscriptions of an owner have asked for, but for their rows.
     fn drain_subscriptions(&mut self, owner: Owner, outbox: &mut subscriptions::Outbox) {
         for (at, id) in outbox.deadlines.drain(..) {
@@ -135,5 +168,8 @@ fn gauges(metrics: &mut Metrics, role: Role) -> (&mut u64, &mut u64) {
             (&mut metrics.subscriptions_presence_active, &mut metrics.subscriptions_presence_pending)
         }
         Role::List => (&mut metrics.subscriptions_list_active, &mut metrics.subscriptions_list_pending),
+        Role::Changes => {
+            (&mut metrics.subscriptions_xcap_diff_active, &mut metrics.subscriptions_xcap_diff_pending)
+        }
     }
 }

@@ -227,6 +227,11 @@ tables! {
         user_max: Octets = Octets(8 << 20), restart;
         /// Memory for documents that were read or written lately; the others are read from the disk.
         cache: Octets = Octets(256 << 20), restart;
+        /// Least time between two NOTIFYs of changes of documents to one subscriber (RFC 5875 §4.10). What changes meanwhile
+        /// is told together. "0s": every change is told at once.
+        changes_pace: Duration = Duration::from_secs(5), reload;
+        /// Resources that one subscription to changes may name. Above it: 413.
+        resources: usize = 100, reload;
         /// Further application usages: { "org.example.notes" = { namespace = "urn:example:notes", mime =
         /// "application/notes+xml", schema = "notes.xsd" } }. The schema may be left out: then everything that is
         /// well-formed is taken.

@@ -11,6 +11,7 @@ use sip_stack::auth;
 use super::Config;
 use super::keys;
 use super::values::{Listen, Network, Secret, WebListen};
+use crate::xdms::entrance;
 
 /// A domain as users have it, or a user.
 fn entitled(entry: &str) -> String {
@@ -80,6 +81,8 @@ impl Config {
             },
             pace: role.pace,
             lists: self.lists(),
+            documents: entrance::servers(self, &self.aggregation_proxy.listen).map(Arc::new),
+            changes_pace: self.xdm.changes_pace,
             oversize: match role.oversize {
                 keys::Oversize::Stream => Oversize::Stream,
                 keys::Oversize::Datagram => Oversize::Datagram,
@@ -131,6 +134,7 @@ impl Config {
             dialogs: limits.subscriptions,
             lists: limits.lists,
             parked: limits.parked.0,
+            changes: xdm::changes::Limits { resources: self.xdm.resources, ..Default::default() },
         }
     }
 

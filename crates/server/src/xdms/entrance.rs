@@ -15,7 +15,7 @@ use store::docs::{DocStore, EmbeddedDocs, MemoryDocs, Options, Stats};
 use store::{OpenError, StoreError};
 use tokio::runtime::{self, Runtime};
 use xdm::proxy::Routes;
-use xdm::{Settings, Tightenings};
+use xdm::{Settings, Tightenings, Xdms};
 
 use super::archive::{Archive, Hearer};
 use super::counts::XdmCounts;
@@ -280,6 +280,13 @@ fn limits(config: &Config) -> Limits {
         client_rate: proxy.client_rate,
         at_work: proxy.at_work,
     }
+}
+
+/// The document servers as shards know them: which usages there are, and who may read what. None if this node has none,
+/// or if a usage of the operator's is wrong, which the start says.
+pub fn servers(config: &Config, addresses: &[WebListen]) -> Option<Xdms> {
+    let declared = declared(&config.xdm).ok().filter(|_| config.roles.xdm)?;
+    Some(Xdms::new(Settings { declared, ..settings(config, addresses) }))
 }
 
 fn settings(config: &Config, addresses: &[WebListen]) -> Settings {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
 
+use crate::feed;
 use crate::flow::labels::quoted;
 use crate::flow::peer::dress;
 use crate::flow::script::Part;
@@ -18,8 +19,9 @@ pub(crate) fn answer(notify: &Message, status: u16, parts: &[Part]) -> Vec<u8> {
     answer.close(Vec::new()).print()
 }
 
-/// The body of a request: a document in one line (`pidf:`), a list of resources (`list:`), a text (`body:`) or the lines after `|`; packed if a
-/// `coding:` is named. Adds Content-Type for a document and Content-Encoding for a packed body.
+/// The body of a request: a document in one line (`pidf:`), a list of resources (`list:`), URIs of documents to follow
+/// (`follow:`), a text (`body:`) or the lines after `|`; packed if a `coding:` is named. Adds Content-Type for a document
+/// and Content-Encoding for a packed body.
 pub(crate) fn body(
     request: &mut Message,
     parts: &[Part],
@@ -41,6 +43,10 @@ pub(crate) fn body(
                 body = rlmi::request(value).into_bytes();
                 request.add("Content-Type", "application/resource-lists+xml");
                 request.add("Content-Disposition", "recipient-list");
+            }
+            "follow" => {
+                body = feed::list(value).into_bytes();
+                request.add("Content-Type", "application/resource-lists+xml");
             }
             "body" => body = value.clone().into_bytes(),
             "coding" => coding = Some(value.as_str()),

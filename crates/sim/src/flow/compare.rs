@@ -4,13 +4,14 @@ use core::fmt::Write as _;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use crate::feed;
 use crate::flow::labels::{Labels, alike};
 use crate::flow::play::{Group, Heard, Played};
 use crate::flow::script::{Expected, LineKind, Part, Script};
 use crate::{pidf, rlmi};
 
 /// Fields that a rewritten answer shows when the flow named none.
-const SHOWN: [&str; 10] = [
+const SHOWN: [&str; 11] = [
     "Expires",
     "SIP-ETag",
     "Min-Expires",
@@ -21,6 +22,7 @@ const SHOWN: [&str; 10] = [
     "Accept-Encoding",
     "pidf",
     "list",
+    "diff",
 ];
 
 /// An expectation with its time and peer made plain.
@@ -153,7 +155,7 @@ fn is_list(heard: &Heard) -> bool {
     heard.message.get("Content-Type").is_some_and(|kind| kind.starts_with("multipart/related"))
 }
 
-/// The value of a field as flows write it; `pidf` and `list` are the body in one line.
+/// The value of a field as flows write it; `pidf`, `list` and `diff` are the body in one line.
 fn value_of(heard: &Heard, name: &str, labels: &Labels) -> Option<String> {
     if name == "list" {
         return Some(rlmi::read(&heard.message).map_or_else(|error| error, |list| list.to_string()));
@@ -163,6 +165,9 @@ fn value_of(heard: &Heard, name: &str, labels: &Labels) -> Option<String> {
             return Some("(none)".into());
         }
         return Some(pidf::read(&heard.message.body).map_or_else(|error| error, |(line, _)| line));
+    }
+    if name == "diff" {
+        return Some(feed::read(&heard.message.body).unwrap_or_else(|error| error));
     }
     let values: Vec<String> = heard.message.all(name).map(|value| labels.hide(name, value)).collect();
     (!values.is_empty()).then(|| values.join(", "))
@@ -194,12 +199,14 @@ fn tell(
 ) -> String {
     let mut line = lead(at, peer, &head_of(heard), heard.again);
     let notify = heard.message.status().is_none();
+    let is_feed = heard.message.get("Content-Type") == Some("application/xcap-diff+xml");
     let usual: Vec<Part> = SHOWN
         .iter()
         .filter(|name| match **name {
-            "pidf" => notify && !is_list(heard),
+            "pidf" => notify && !is_list(heard) && !is_feed,
             "list" => notify && is_list(heard),
-            _ => heard.message.get(name).is_some(),
+            "diff" => is_feed,
+            name => heard.message.get(name).is_some(),
         })
         .filter(|_| !heard.again)
         .map(|name| Part::Field((*name).to_owned(), String::new()))

@@ -1,12 +1,14 @@
 //! The node's settings as a flow words them: `set pace 5s`, `set user bob secret`, `set lifetimes 60s 1h 2h`.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use documents::rules::SubHandling;
 use node::{Limits, Listener, Lists, Oversize, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch, composition};
 use rls::service::Policy as ListPolicy;
 use sip_stack::Protocol;
+use xdm::{Declared, Xdms};
 
 use crate::flow::script::span;
 
@@ -33,6 +35,8 @@ pub(crate) fn defaults() -> Settings {
         subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,
         lists: None,
+        documents: None,
+        changes_pace: Duration::from_secs(5),
         oversize: Oversize::Datagram,
         limits: Limits::default(),
     }
@@ -82,6 +86,11 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
         ["publications", min, default, max] => settings.publications = lifetimes(min, default, max)?,
         ["subscriptions", min, default, max] => settings.subscriptions = lifetimes(min, default, max)?,
         ["pace", time] => settings.pace = span(time)?,
+        ["documents", "on"] => settings.documents = Some(Arc::new(Xdms::new(document_servers()))),
+        ["changes-pace", time] => settings.changes_pace = span(time)?,
+        ["limit", "resources", count] => settings.limits.changes.resources = number(count)?,
+        ["limit", "body", count] => settings.limits.changes.body = number(count)?,
+        ["limit", "history", count] => settings.limits.changes.history = number(count)?,
         ["oversize", "datagram"] => settings.oversize = Oversize::Datagram,
         ["oversize", "stream"] => settings.oversize = Oversize::Stream,
         ["lists", "off"] => settings.lists = None,
@@ -122,6 +131,22 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
         _ => return Err(format!("`set {}` is not known", words.join(" "))),
     }
     Ok(())
+}
+
+/// As RFC 5875 §A.1 has it: a usage of the name `tests` besides all others.
+fn document_servers() -> xdm::Settings {
+    let tests = Declared {
+        auid: "tests".into(),
+        media_type: "application/xml".into(),
+        namespace: "".into(),
+        schema: None,
+    };
+    xdm::Settings {
+        domains: vec!["example.com".into()],
+        roots: vec!["http://xcap.example.com".into()],
+        declared: vec![tests],
+        ..xdm::Settings::default()
+    }
 }
 
 fn lifetimes(min: &str, default: &str, max: &str) -> Result<Lifetimes, String> {

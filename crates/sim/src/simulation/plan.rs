@@ -103,6 +103,8 @@ fn settings(random: &mut Random) -> Settings {
         publications: lifetimes,
         subscriptions: lifetimes,
         pace: Duration::from_secs(*random.pick(&[0, 0, 1, 5])),
+        documents: None,
+        changes_pace: Duration::from_secs(5),
         oversize,
         lists: None,
         limits: Limits {

@@ -8,7 +8,7 @@ use documents::xcap_diff::{self, Content as Told, DocumentChange, Found, Fragmen
 use sip::Aor;
 use sip_stack::Timestamp;
 use sip_stack::subscriptions::{Content, Notify, Say, SubscriptionId};
-use xcap::{DocumentSelector, Followed, NodeSelector, Terminal, Version, Want};
+use xcap::{DocumentSelector, ETag, Followed, NodeSelector, Terminal, Version, Want};
 
 use super::log::Log;
 use super::resource::{Resource, principal};
@@ -116,9 +116,13 @@ fn told(
             Some(known) => {
                 let path = match subscriber.wish.mode {
                     Mode::XcapPatching => log.path(document, before.seen, &known.etag, &version.etag),
-                    Mode::NoPatching | Mode::Aggregate => None,
+                    Mode::NoPatching | Mode::Aggregate => Some(vec![version]),
                 };
-                changed(&selector, known, path.unwrap_or_else(|| vec![version]), limits, &mut changes);
+                // Whose history is not kept is told of the newest version without a patch: one over several versions
+                // would be another mode than was asked for.
+                let body = known.body.as_deref().filter(|_| path.is_some());
+                let path = path.unwrap_or_else(|| vec![version]);
+                changed(&selector, (&known.etag, body), path, limits, &mut changes);
             }
         }
     }
@@ -153,12 +157,12 @@ fn removed(
 /// The versions of a document from the one that is known, one change for each.
 fn changed(
     selector: &str,
-    known: &subscriber::Told,
+    known: (&ETag, Option<&[u8]>),
     path: Vec<&Version>,
     limits: &Limits,
     changes: &mut Vec<xcap_diff::Change>,
 ) {
-    let mut at = (known.etag.to_string(), known.body.as_deref());
+    let mut at = (known.0.to_string(), known.1);
     for version in path {
         let content = at.1.map_or(Told::Untold, |body| difference(body, &version.body, limits));
         let current = version.etag.to_string();

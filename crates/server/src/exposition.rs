@@ -47,7 +47,7 @@ pub fn text(
         stream_numbers(&mut out, &counts);
     }
     if let Some(entrance) = entrance {
-        web::numbers(&mut out, entrance);
+        web::numbers(&mut out, status, entrance);
     }
     gauge(
         &mut out,

@@ -221,6 +221,11 @@ impl Server {
         }
     }
 
+    /// What it was told.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Where it listens: as configured, with ports instead of zeros.
     pub fn listen(&self) -> &[Listen] {
         &self.listen

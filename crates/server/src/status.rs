@@ -29,6 +29,8 @@ pub struct Board {
     pub waiting: AtomicUsize,
     /// When it last turned, milliseconds of [`crate::clock::Clock::elapsed`].
     turned: AtomicU64,
+    /// Changes of documents that it has taken in.
+    pub heard: AtomicU64,
     /// Datagrams that the kernel would not take.
     pub unsent: AtomicU64,
     /// Times that a socket could not be read.

@@ -22,9 +22,9 @@ use sip_stack::Protocol;
 use tokio::runtime::Runtime;
 
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::config::keys::{LogFormat, LogLevel};
-use crate::config::values::{AdminListen, Listen, Secret};
+use crate::config::values::{AdminListen, Listen, Secret, WebListen};
+use crate::config::{Config, Roles};
 use crate::keeper;
 use crate::log;
 use crate::pump::bind::settle;
@@ -139,8 +139,11 @@ fn configuration(path: &Path, passwords: &[String]) -> Config {
     config.authentication.users =
         ROLES.iter().map(|role| role.name.to_owned()).zip(secrets).collect::<BTreeMap<_, _>>();
     config.store.path = path.join("store").display().to_string();
-    let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 8080)).is_ok();
-    config.admin.listen = AdminListen(Some((Ipv4Addr::LOCALHOST, if free { 8080 } else { 0 }).into()));
+    let free = |port| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_or(0, |_| port);
+    config.admin.listen = AdminListen(Some((Ipv4Addr::LOCALHOST, free(8080)).into()));
+    config.roles = Roles::ALL;
+    config.aggregation_proxy.listen =
+        vec![WebListen::loopback(true, free(8443)), WebListen::loopback(false, free(8090))];
     config
 }
 
@@ -181,6 +184,21 @@ fn join(stage: &Stage) -> Vec<String> {
         "registration off (Rollcall is no registrar); put robot, alice and bob on its buddy list.".to_owned(),
         format!("Passwords: {}", users.join(", ")),
     ];
+    if let Some(entrance) = stage.server.entrance() {
+        let pin = entrance.fingerprint().unwrap_or_default();
+        let https = entrance.addresses().iter().find(|one| one.secure).map(|one| one.address);
+        let http = entrance.addresses().iter().find(|one| !one.secure).map(|one| one.address);
+        let root = &stage.server.config().xdm.root;
+        lines.push("Documents over XCAP, with a password, as carol:".to_owned());
+        lines.extend(https.map(|address| {
+            format!(
+                "$ {program} contacts add robot@{DOMAIN} --as carol@{DOMAIN} --password {password} --root https://{address}{root} --pin {pin}"
+            )
+        }));
+        lines.extend(http.map(|address| {
+            format!("$ curl --digest -u carol:{password} http://{address}/v1/users/carol@{DOMAIN}/lists")
+        }));
+    }
     if let Some(admin) = stage.server.admin() {
         lines.push(format!("Metrics: http://{admin}/metrics"));
     }

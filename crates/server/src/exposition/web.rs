@@ -3,11 +3,12 @@
 use core::sync::atomic::Ordering;
 
 use super::{counter, gauge, head, histogram, histogram_of, line};
+use crate::status::Status;
 use crate::xdms::entrance::EntranceView;
 
-pub(super) fn numbers(out: &mut String, entrance: &EntranceView) {
+pub(super) fn numbers(out: &mut String, status: &Status, entrance: &EntranceView) {
     http(out, entrance);
-    documents(out, entrance);
+    documents(out, status, entrance);
 }
 
 fn http(out: &mut String, entrance: &EntranceView) {
@@ -45,7 +46,7 @@ fn http(out: &mut String, entrance: &EntranceView) {
     );
 }
 
-fn documents(out: &mut String, entrance: &EntranceView) {
+fn documents(out: &mut String, status: &Status, entrance: &EntranceView) {
     let shown = entrance.xdm.shown();
     let name = "rollcall_xcap_requests_total";
     head(out, name, "counter", "XCAP requests by application usage, method and status.");
@@ -61,14 +62,12 @@ fn documents(out: &mut String, entrance: &EntranceView) {
     );
     let help = "Bodies of XCAP PUT requests.";
     histogram_of(out, "rollcall_xcap_put_bytes", help, &shown.sizes, octets);
-    let (committed, behind) = entrance.xdm.feed();
+    // Read before what was committed, so that the difference is never below zero.
+    let heard = status.shards.iter().map(|shard| shard.heard.load(Ordering::Relaxed)).min().unwrap_or(0);
+    let committed = entrance.xdm.changes();
+    let behind = committed.saturating_sub(heard);
     counter(out, "rollcall_document_changes_total", "Changes of documents that were committed.", committed);
-    gauge(
-        out,
-        "rollcall_document_feed_lag",
-        "Committed changes that the shards are not told of yet.",
-        behind,
-    );
+    gauge(out, "rollcall_document_feed_lag", "Committed changes that a shard has not taken in yet.", behind);
     let Some(stats) = entrance.stats.as_ref().map(|stats| stats()) else { return };
     gauge(out, "rollcall_documents", "Documents.", stats.documents);
     gauge(out, "rollcall_document_bytes", "Their octets.", stats.document_bytes);

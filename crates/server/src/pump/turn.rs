@@ -130,7 +130,10 @@ impl Turn {
             Order::Documents(enquiry, found) => {
                 self.shard.documents(now, &enquiry, found, &mut progress.effects);
             }
-            Order::Changed(change) => self.shard.changed(now, &change, &mut progress.effects),
+            Order::Changed(change) => {
+                self.shard.changed(now, &change, &mut progress.effects);
+                self.status.shards[usize::from(self.me.0)].heard.fetch_add(1, Ordering::Relaxed);
+            }
             Order::Letter(letter) => self.shard.letter(now, *letter, &mut progress.effects),
             Order::Reconfigure(settings) => {
                 self.settings = Arc::clone(&settings);

@@ -7,15 +7,12 @@ use std::sync::{Mutex, PoisonError};
 
 use node::Histogram;
 
-/// Requests by method, status and application usage; how long they took; sizes of documents that were sent in; how far
-/// those who hear of changes are behind.
+/// Requests by method, status and application usage; how long they took; sizes of documents that were sent in; changes.
 #[derive(Debug, Default)]
 pub struct XdmCounts {
     counted: Mutex<Shown>,
     /// Changes that were committed.
     committed: AtomicU64,
-    /// Changes that the shards have been told of.
-    told: AtomicU64,
 }
 
 /// A request as it is counted. The usage is empty where there is none, so that nobody can invent labels.
@@ -56,16 +53,9 @@ impl XdmCounts {
         self.committed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a change that was handed on.
-    pub fn told(&self) {
-        self.told.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Changes committed, and how many of them are not handed on yet.
-    pub fn feed(&self) -> (u64, u64) {
-        let told = self.told.load(Ordering::Relaxed);
-        let committed = self.committed.load(Ordering::Relaxed);
-        (committed, committed.saturating_sub(told))
+    /// Changes committed.
+    pub fn changes(&self) -> u64 {
+        self.committed.load(Ordering::Relaxed)
     }
 
     /// The numbers now.

@@ -173,7 +173,9 @@ fn requests_are_counted_by_usage_method_and_status() {
     http.ask("PUT", INDEX, &[LISTS], &list(&["bob"]));
     http.ask("GET", INDEX, &[], "");
     http.ask("GET", "/xcap-root/invented/users/sip:alice@example.com/index", &[], "");
-    let page = Http::connect(server.admin().unwrap()).ask("GET", "/metrics", &[], "").text();
+    let metrics = || Http::connect(server.admin().unwrap()).ask("GET", "/metrics", &[], "").text();
+    let page = (0..10_000).map(|_| metrics()).find(|page| page.contains("\nrollcall_document_feed_lag 0\n"));
+    let page = page.expect("the shard takes the change in");
     for line in [
         "rollcall_xcap_requests_total{auid=\"resource-lists\",method=\"PUT\",status=\"201\"} 1",
         "rollcall_xcap_requests_total{auid=\"resource-lists\",method=\"GET\",status=\"200\"} 1",

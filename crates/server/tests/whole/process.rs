@@ -243,9 +243,69 @@ fn the_demo_shows_changes_and_its_log_names_nobody() {
     assert!(changes.len() >= 2, "a change every second, with its latency:\n{text}");
     assert!(text.contains("watch robot@localhost --as carol@localhost"), "{text}");
     assert!(text.contains("proxy 127.0.0.1:"), "{text}");
+    for command in ["contacts add robot@localhost --as carol@localhost", "curl --digest -u carol:"] {
+        assert!(text.contains(command), "{command} is not in\n{text}");
+    }
     let log = std::fs::read_to_string(folder.path().join("rollcall.log")).unwrap();
     assert!(log.contains("INFO serving"), "{log}");
     for name in ["robot", "alice", "bob", "carol"] {
         assert!(!log.contains(name), "the log names {name}:\n{log}");
     }
+}
+
+#[test]
+fn a_killed_server_keeps_every_document_that_it_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let open =
+        ["--set", "authentication.open=true", "--set", "domains=example.com", "--set", "xdm.root=/xcap-root"];
+    let listen =
+        ["--set", "aggregation-proxy.listen=http:127.0.0.1:0", "--set", "aggregation-proxy.client-rate=0"];
+    let settings = [&open[..], &listen[..], &["--set", "aggregation-proxy.user-rate=0"]].concat();
+    let entrance = |program: &mut Program| -> SocketAddr {
+        let line = program.line("serving documents");
+        line.split("listen=http:").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap()
+    };
+    // By user: what was acknowledged last (nothing, at first), and what was on its way when the server was killed.
+    let mut expected = std::collections::BTreeMap::<usize, Vec<String>>::new();
+    for life in 0..3 {
+        let mut program = Program::start(folder.path(), "127.0.0.1:0", &settings);
+        program.serving();
+        let address = entrance(&mut program);
+        let mut http = Http::connect(address);
+        for (user, bodies) in &mut expected {
+            let found = http.ask("GET", &user_index(*user), &[], "");
+            assert!(bodies.contains(&found.text()), "user {user} in life {life}: {}", found.text());
+            *bodies = vec![found.text()];
+        }
+        // Writers go on until the server is killed under them.
+        let write = move |writer: usize| {
+            let (mut http, mut written) = (Http::connect(address), Vec::new());
+            for number in 0.. {
+                let (user, body) = (writer * 10 + number % 10, list(&[&format!("c{life}x{number}")]));
+                let put = http.try_ask("PUT", &user_index(user), &[LISTS], &body);
+                let is_acknowledged = put.as_ref().is_ok_and(|reply| matches!(reply.status, 200 | 201));
+                written.push((user, body, is_acknowledged));
+                if !is_acknowledged {
+                    break;
+                }
+            }
+            written
+        };
+        let writers: Vec<_> = (0..4).map(|writer| std::thread::spawn(move || write(writer))).collect();
+        while http.ask("GET", &user_index(37), &[], "").status != 200 {}
+        program.signal("-KILL");
+        program.child.wait().unwrap();
+        for (user, body, is_acknowledged) in writers.into_iter().flat_map(|writer| writer.join().unwrap()) {
+            let bodies = expected.entry(user).or_insert_with(|| vec![String::new()]);
+            if is_acknowledged {
+                bodies.clear();
+            }
+            bodies.push(body);
+        }
+    }
+    assert!(expected.len() >= 30);
+}
+
+fn user_index(user: usize) -> String {
+    format!("/xcap-root/resource-lists/users/sip:u{user}@example.com/index")
 }

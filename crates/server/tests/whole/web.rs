@@ -51,34 +51,39 @@ impl Http {
 
     /// Sends a request and reads its answer.
     pub(crate) fn ask(&mut self, method: &str, target: &str, fields: &[&str], body: &str) -> Reply {
-        self.send(method, target, fields, body);
-        self.answer(method == "HEAD")
+        self.try_ask(method, target, fields, body).unwrap()
     }
 
-    pub(crate) fn send(&mut self, method: &str, target: &str, fields: &[&str], body: &str) {
+    /// The same against a server that may end meanwhile.
+    pub(crate) fn try_ask(
+        &mut self,
+        method: &str,
+        target: &str,
+        fields: &[&str],
+        body: &str,
+    ) -> std::io::Result<Reply> {
         let mut text = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
         for field in fields {
             text.push_str(field);
             text.push_str("\r\n");
         }
         text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-        self.0.get_mut().write_all(text.as_bytes()).unwrap();
-    }
-
-    pub(crate) fn answer(&mut self, is_head: bool) -> Reply {
+        self.0.get_mut().write_all(text.as_bytes())?;
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            assert!(self.0.read_line(&mut head).unwrap() > 0, "the connection ended after {head:?}");
+            if self.0.read_line(&mut head)? == 0 {
+                return Err(std::io::Error::other(format!("the connection ended after {head:?}")));
+            }
         }
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         let head = head.replace("\r\n", "\n");
         let mut reply = Reply { status, head, body: Vec::new() };
         let length: usize = reply.field("content-length").map_or(0, |length| length.parse().unwrap());
-        if !is_head && status != 304 {
+        if method != "HEAD" && status != 304 {
             reply.body = vec![0; length];
-            self.0.read_exact(&mut reply.body).unwrap();
+            self.0.read_exact(&mut reply.body)?;
         }
-        reply
+        Ok(reply)
     }
 }
 

@@ -42,6 +42,9 @@ enum Command {
     Backup(documents::BackUpArguments),
     /// Put the documents of a back-up into a store that has none. The server must not run.
     Restore(documents::RestoreArguments),
+    /// Make a damaged log of documents readable again, and say what is given up for it. The server must not run; copy
+    /// the folder first.
+    Repair(documents::RepairArguments),
     /// Write the documents of one user as plain files, also while the server runs.
     Export(documents::ExportArguments),
     /// Put plain files into the store as documents of one user, unchecked. The server must not run.
@@ -97,6 +100,7 @@ pub fn run(
         Command::Config => out.write_all(example(&Config::default()).as_bytes()).map(|()| ExitCode::SUCCESS),
         Command::Backup(arguments) => documents::run_back_up(arguments, out, err),
         Command::Restore(arguments) => documents::run_restore(arguments, out, err),
+        Command::Repair(arguments) => documents::run_repair(arguments, out, err),
         Command::Export(arguments) => documents::run_export(arguments, out, err),
         Command::Import(arguments) => documents::run_import(arguments, out, err),
         Command::Hash(arguments) => hash(&arguments, &mut io::stdin().lock(), out, err),

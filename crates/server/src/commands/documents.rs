@@ -1,6 +1,6 @@
-//! Commands for the documents in the store's directory: back-up, restore, export, import.
+//! Commands for the documents in the store's directory: back-up, restore, repair, export, import.
 //!
-//! They work on the files: back-up and export beside a server that has the store open, restore and import without one.
+//! They work on the files: back-up and export beside a server that has the store open, the others without one.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -31,6 +31,13 @@ pub(super) struct BackUpArguments {
 pub(super) struct RestoreArguments {
     /// The folder that `rollcall backup` made.
     from: PathBuf,
+    #[command(flatten)]
+    config: ConfigArguments,
+}
+
+/// `rollcall repair`.
+#[derive(Debug, Args)]
+pub(super) struct RepairArguments {
     #[command(flatten)]
     config: ConfigArguments,
 }
@@ -115,6 +122,27 @@ pub(super) fn run_restore(
     let RestoreArguments { from, config } = arguments;
     let made = directory(config).and_then(|to| Ok(restore(&from, &to)?));
     told(made, "restored", out, err)
+}
+
+pub(super) fn run_repair(
+    arguments: RepairArguments,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<ExitCode> {
+    let options = Options { give_up_damage: true, ..Options::default() };
+    let opened = directory(arguments.config).and_then(|path| Ok(EmbeddedDocs::open(path, options)?));
+    let docs = match opened {
+        Ok(docs) => docs,
+        Err(fault) => return failed(&fault, err),
+    };
+    for given_up in &docs.found().given_up {
+        writeln!(out, "given up: {given_up}")?;
+    }
+    for damaged in &docs.found().damaged {
+        writeln!(out, "not served until it is written anew: {damaged}")?;
+    }
+    writeln!(out, "{} documents can be read", docs.stats().documents - docs.found().damaged.len() as u64)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn run_export(
@@ -265,6 +293,35 @@ mod tests {
         assert_eq!((code, err.as_str()), (ExitCode::SUCCESS, ""));
         assert_eq!(out, "restored and checked: 1 documents, 5 octets\n");
         assert_eq!(body(folder).as_deref(), Some(&b"first"[..]));
+    }
+
+    #[test]
+    fn a_damaged_log_is_repaired_when_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let docs = open(folder);
+        for name in ["first", "second", "third"] {
+            let it = document("alice", "test", name);
+            wait(docs.commit(commit("alice", vec![put(&it, Precondition::None, "1", b"x")]))).unwrap();
+        }
+        drop(docs);
+        let segment = folder.join("data").join("documents").join("docs-0000000001.log");
+        let mut bytes = std::fs::read(&segment).unwrap();
+        let second = bytes.windows(6).position(|window| window == b"second").unwrap();
+        bytes[second] ^= 1; // the name of a document
+        std::fs::write(&segment, bytes).unwrap();
+        let to = folder.join("to").to_str().unwrap().to_owned();
+        let (code, _, err) = ran(folder, &["backup", &to]);
+        assert_eq!(code, ExitCode::FAILURE);
+        assert!(err.starts_with("stored data is damaged: docs-0000000001.log at "), "{err}");
+        let (code, out, err) = ran(folder, &["repair"]);
+        assert_eq!((code, err.as_str()), (ExitCode::SUCCESS, ""));
+        assert!(
+            out.starts_with("given up: docs-0000000001.log at ")
+                && out.ends_with("\n2 documents can be read\n"),
+            "{out}"
+        );
+        assert_eq!(ran(folder, &["repair"]).1, "2 documents can be read\n");
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Default for Options {
 pub struct Found {
     /// Bytes of an unfinished end that were cut: nobody was promised them.
     pub torn_bytes: u64,
-    /// Records of documents whose bytes are not what was written: file, offset and finding. Reading such a document is
+    /// Documents whose bytes are not what was written: file, offset and finding. Reading one of them is
     /// [`StoreError::Corrupt`] until it is written anew; all others are served.
     pub damaged: Vec<String>,
     /// What was given up because [`Options::give_up_damage`] asks for it.

@@ -227,6 +227,11 @@ impl Stored<'_> {
         crc32fast::hash(self.record.body) == self.body_crc
     }
 
+    /// Whether the document can be read.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.record.encoding != Encoding::Lost && self.is_body_sound()
+    }
+
     /// The document's bytes; `None` if what is stored is not what was written.
     pub(crate) fn document(&self) -> Option<Arc<[u8]>> {
         if !self.is_body_sound() {

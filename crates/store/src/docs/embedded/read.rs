@@ -47,7 +47,10 @@ pub(crate) fn read_body<F: DiskFile>(
         *record.auid == *document.auid && *record.name == *document.name && record.tree() == document.tree
     };
     let body = frame::read_record(&bytes).filter(is_its).and_then(|stored| stored.document());
-    body.ok_or_else(|| {
-        StoreError::Corrupt(damage(place.segment, place.offset, "the checksum of a document does not match"))
-    })
+    body.ok_or_else(|| StoreError::Corrupt(unreadable(place)))
+}
+
+/// That the document whose record stands there cannot be read.
+pub(crate) fn unreadable(place: Place) -> String {
+    damage(place.segment, place.offset, "the checksum of a document does not match")
 }

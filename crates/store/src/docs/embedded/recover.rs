@@ -5,11 +5,13 @@ use std::io;
 use std::sync::Arc;
 
 use node::Partition;
+use xcap::DocumentSelector;
 
 use super::backup::RESTORING;
 use super::frame::{self, FRAME_HEADER, FrameHeader, Kind, SEGMENT_HEADER};
 use super::index::Place;
 use super::log::{Segment, State, create_segment, damage, segment_name, segment_number};
+use super::read::unreadable;
 use super::{Found, Options};
 use crate::OpenError;
 use crate::disk::{Disk, DiskFile};
@@ -71,14 +73,21 @@ pub(crate) fn replay<D: Disk>(disk: &D, feed_entries: usize) -> Result<Replayed<
         state: State::new(feed_entries),
         floors: BTreeMap::new(),
         entries: BTreeMap::new(),
-        found: Found::default(),
+        decayed: Vec::new(),
+        torn_bytes: 0,
     };
     if let (Some(first), Some(last)) = (numbers.first().copied(), numbers.last().copied()) {
         for number in first..=last {
             replay.segment(number, number == last)?;
         }
     }
-    let Replay { state, floors, found, .. } = replay.feed();
+    let Replay { state, floors, decayed, torn_bytes, .. } = replay.feed();
+    let still = |(document, place): &(DocumentSelector, Place)| {
+        let entry = state.index.get(&document.tree, &document.auid, &document.name);
+        entry.is_some_and(|entry| entry.place == *place)
+    };
+    let damaged = decayed.iter().filter(|decayed| still(decayed)).map(|(_, place)| unreadable(*place));
+    let found = Found { torn_bytes, damaged: damaged.collect(), given_up: Vec::new() };
     Ok(Replayed { state, floors, found, unborn })
 }
 
@@ -121,7 +130,7 @@ fn whole_length<D: Disk>(disk: &D, number: u32) -> Result<u32, Stop> {
     let mut at = SEGMENT_HEADER;
     while (at as usize) < bytes.len() {
         match read_frame(&bytes[at as usize..], number, at) {
-            Some(frame) if frame.decayed.is_empty() || is_promised(&bytes, number, at) => {
+            Some(frame) if frame.is_whole || is_promised(&bytes, number, at) => {
                 at += frame.header.length();
             }
             None if is_promised(&bytes, number, at) => {
@@ -154,7 +163,9 @@ struct Replay<'a, D: Disk> {
     floors: BTreeMap<Partition, (Position, u32)>,
     /// The newest changes for the feed.
     entries: BTreeMap<Position, (Partition, FeedEntry)>,
-    found: Found,
+    /// Documents whose bytes are not what was written; some may have been written anew since.
+    decayed: Vec<(DocumentSelector, Place)>,
+    torn_bytes: u64,
 }
 
 impl<D: Disk> Replay<'_, D> {
@@ -174,18 +185,14 @@ impl<D: Disk> Replay<'_, D> {
         let mut at = SEGMENT_HEADER;
         while (at as usize) < end {
             let frame = read_frame(&bytes[at as usize..], number, at);
-            let is_whole = frame.as_ref().is_some_and(|frame| frame.decayed.is_empty());
+            let is_whole = frame.as_ref().is_some_and(|frame| frame.is_whole);
             if !is_whole && is_head && !is_promised(bytes, number, at) {
-                self.found.torn_bytes += end as u64 - u64::from(at);
+                self.torn_bytes += end as u64 - u64::from(at);
                 return Ok(());
             }
             let frame = frame.ok_or_else(|| stop(at, NO_FRAME))?;
             self.apply(number, at + FRAME_HEADER as u32, frame.body);
             self.state.position = self.state.position.max(Position(frame.header.position));
-            let decayed = frame.decayed.iter().map(|offset| {
-                damage(number, at + FRAME_HEADER as u32 + offset, "the checksum of a document does not match")
-            });
-            self.found.damaged.extend(decayed);
             at += frame.header.length();
             self.state.head_mut().length = at;
         }
@@ -197,8 +204,12 @@ impl<D: Disk> Replay<'_, D> {
 
     fn apply(&mut self, segment: u32, base: u32, body: &[u8]) {
         for (at, stored) in frame::records(body) {
-            self.state.apply(&stored, Place { segment, offset: base + at, length: stored.length });
+            let place = Place { segment, offset: base + at, length: stored.length };
+            self.state.apply(&stored, place);
             let record = &stored.record;
+            if record.kind == Kind::Put && !stored.is_whole() {
+                self.decayed.push((record.feed_entry().document, place));
+            }
             let position = Position(record.position);
             if record.kind == Kind::Floor {
                 let floor = self.floors.entry(record.partition()).or_default();
@@ -233,15 +244,15 @@ impl<D: Disk> Replay<'_, D> {
 struct Frame<'a> {
     header: FrameHeader,
     body: &'a [u8],
-    /// Offsets in `body` of records whose own bodies are not what was written.
-    decayed: Vec<u32>,
+    /// Whether all documents in it are as they were written.
+    is_whole: bool,
 }
 
 fn read_frame(bytes: &[u8], number: u32, at: u32) -> Option<Frame<'_>> {
     let header = frame::read_frame_header(bytes, number, at)?;
     let body = frame::read_frame_body(&header, &bytes[FRAME_HEADER..])?;
-    let decayed = frame::records(body).filter(|(_, stored)| !stored.is_body_sound());
-    Some(Frame { header, body, decayed: decayed.map(|(at, _)| at).collect() })
+    let is_whole = frame::records(body).all(|(_, stored)| stored.is_body_sound());
+    Some(Frame { header, body, is_whole })
 }
 
 /// Whether anything from `at` on was on disk when a later frame was written: then it is not a torn end.

@@ -1,4 +1,4 @@
-//! Interoperability: SIPp scenarios and a PJSUA2 script against the real server; and a capture read by tshark.
+//! Interoperability: SIPp scenarios, a PJSUA2 script, curl and xmllint against the real server; and a capture read by tshark.
 
 use std::fs;
 use std::net::SocketAddrV4;
@@ -50,6 +50,12 @@ pub(crate) fn all() -> Tally {
             tally.one("pjsua2 presence", quietly(&mut command, Duration::from_secs(120)));
         }),
         Err(why) => tally.skip(1, "PJSUA2 script", &why),
+    }
+    say::step("curl");
+    if provide("curl", "curl") && provide("xmllint", "libxml2-utils") {
+        tally.one("curl speaks XCAP", curl(&closed));
+    } else {
+        tally.skip(1, "curl script", "`apt-get install curl libxml2-utils`");
     }
     say::step("tshark");
     if provide("tshark", "tshark") && nix::unistd::geteuid().is_root() {
@@ -152,10 +158,25 @@ fn sipp(scenario: &Path, server: SocketAddrV4, credentials_for: Option<&str>) ->
     outcome
 }
 
+/// The script against a server with documents.
+fn curl(configuration: &Path) -> Result<(), String> {
+    let (https, http) = (subject::free_address()?, subject::free_address()?);
+    let settings = [
+        "xdm.root=/xcap-root".to_owned(),
+        format!("aggregation-proxy.listen=[\"https:{https}\", \"http:{http}\"]"),
+    ];
+    let server = start(configuration, &settings)?;
+    let script = run::root().join("tests").join("interop").join("curl").join("xcap.sh");
+    let mut command = Command::new("sh");
+    command.arg(script).arg(https.to_string()).arg(http.to_string());
+    command.arg(server.folder.0.join("certificate.pem"));
+    quietly(&mut command, Duration::from_secs(60))
+}
+
 struct Server {
     address: SocketAddrV4,
     _guard: Guard,
-    _folder: Folder,
+    folder: Folder,
 }
 
 /// Runs `body` beside a fresh server; if it does not start, everything that needed it has failed.
@@ -182,7 +203,7 @@ fn start(configuration: &Path, settings: &[String]) -> Result<Server, String> {
     command.stdin(Stdio::null()).stdout(Stdio::null());
     let guard = Guard::spawn(&mut command)?;
     wait_for("the server to be ready", || subject::page(admin, "/readyz").is_ok())?;
-    Ok(Server { address, _guard: guard, _folder: folder })
+    Ok(Server { address, _guard: guard, folder })
 }
 
 fn wait_for(what: &str, mut done: impl FnMut() -> bool) -> Result<(), String> {

@@ -7,6 +7,7 @@ mod credentials;
 mod exit;
 mod fetch;
 mod publish;
+mod roster;
 mod show;
 mod terminal;
 pub(crate) mod time;

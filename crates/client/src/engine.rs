@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
 use crate::error::PublishError;
+use crate::listing::{ListEvent, Listed, Roster};
 use crate::publication::Change;
 use crate::watching::{Event, Update};
 use crate::wire::{Incoming, Wire};
@@ -46,6 +47,12 @@ pub(crate) enum Order {
         events: broadcast::Sender<Event>,
         usage: oneshot::Sender<Usage>,
     },
+    WatchList {
+        list: Listed,
+        expires: Duration,
+        events: mpsc::UnboundedSender<ListEvent>,
+        usage: oneshot::Sender<Usage>,
+    },
     End {
         usage: Usage,
         /// Dropped when it has ended.
@@ -63,6 +70,7 @@ pub(crate) enum Order {
 enum Owner {
     Source(Source),
     Watcher(Watcher),
+    Roster(Roster),
 }
 
 struct Source {
@@ -164,19 +172,20 @@ impl Engine {
                     event: "presence".to_owned(),
                     accept: vec![pidf::MEDIA_TYPE.to_owned()],
                     expires,
+                    lists: subscriber::Lists::Unsupported,
                 };
-                let (usage, actions) = self.agent.watch(now, watch);
-                self.owners.insert(usage, Owner::Watcher(Watcher { target, events, ending: Vec::new() }));
-                self.perform(actions, None).await;
-                if reply.send(usage).is_err() {
-                    let actions = self.agent.end(self.clock.now(), usage); // the handle is gone already
-                    self.perform(actions, None).await;
-                }
+                let owner = Owner::Watcher(Watcher { target, events, ending: Vec::new() });
+                self.watch(watch, owner, reply).await;
+            }
+            Order::WatchList { list, expires, events, usage } => {
+                let (watch, roster) = Roster::start(list, expires, events);
+                self.watch(watch, Owner::Roster(roster), usage).await;
             }
             Order::End { usage, done } => {
                 match self.owners.get_mut(&usage) {
                     Some(Owner::Source(source)) => source.ending.extend(done),
                     Some(Owner::Watcher(watcher)) => watcher.ending.extend(done),
+                    Some(Owner::Roster(_)) => {}
                     None => return,
                 }
                 let actions = self.agent.end(now, usage);
@@ -187,6 +196,16 @@ impl Engine {
                 self.owners.remove(&usage);
             }
             Order::Close { done } => self.close(Some(done)).await,
+        }
+    }
+
+    async fn watch(&mut self, watch: Watch, owner: Owner, reply: oneshot::Sender<Usage>) {
+        let (usage, actions) = self.agent.watch(self.clock.now(), watch);
+        self.owners.insert(usage, owner);
+        self.perform(actions, None).await;
+        if reply.send(usage).is_err() {
+            let actions = self.agent.end(self.clock.now(), usage); // the handle is gone already
+            self.perform(actions, None).await;
         }
     }
 
@@ -246,7 +265,7 @@ impl Engine {
                     self.wire.answer(source, message).await;
                 }
                 Action::Publication(usage, report) => waiting.extend(self.tell_source(usage, report)),
-                Action::Subscription(usage, report) => self.tell_watcher(usage, report),
+                Action::Subscription(usage, report) => waiting.extend(self.tell_watcher(usage, report)),
             }
         }
     }
@@ -287,9 +306,19 @@ impl Engine {
         Vec::new()
     }
 
-    fn tell_watcher(&mut self, usage: Usage, report: subscriber::Report) {
+    fn tell_watcher(&mut self, usage: Usage, report: subscriber::Report) -> Vec<Action> {
         let now = self.clock.now();
-        let Some(Owner::Watcher(watcher)) = self.owners.get_mut(&usage) else { return };
+        let watcher = match self.owners.get_mut(&usage) {
+            Some(Owner::Watcher(watcher)) => watcher,
+            Some(Owner::Roster(roster)) => {
+                let told = roster.tell(now, report);
+                if told.is_over {
+                    self.owners.remove(&usage);
+                }
+                return if told.refresh { self.agent.refresh(now, usage) } else { Vec::new() };
+            }
+            Some(Owner::Source(_)) | None => return Vec::new(),
+        };
         let (event, is_over) = match report {
             subscriber::Report::Notice(notice) => {
                 (Event::Update(update(now, watcher.target.clone(), notice)), false)
@@ -307,6 +336,7 @@ impl Engine {
         if is_over {
             self.owners.remove(&usage);
         }
+        Vec::new()
     }
 }
 

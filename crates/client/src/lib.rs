@@ -29,6 +29,7 @@ pub mod commands;
 mod engine;
 mod error;
 mod identity;
+mod listing;
 mod options;
 mod publication;
 mod status;
@@ -43,6 +44,7 @@ use tokio::task::JoinHandle;
 pub use documents::pidf::{Basic, Presence, Summary};
 pub use error::{ConnectError, FetchError, PublishError};
 pub use identity::{Identity, IdentityError};
+pub use listing::{ListEvent, Listed, Listing, Member};
 pub use options::Options;
 pub use publication::{Change, Publication};
 pub use sip_stack::endpoint::Failure;
@@ -96,6 +98,11 @@ impl Client {
     /// Watches a presentity until the handle is dropped or [`Watching::unsubscribe`] is called.
     pub fn watch(&self, target: Identity) -> Watching {
         Watching::start(target, self.options.subscription, &self.orders)
+    }
+
+    /// Watches all in a list until the handle is dropped or [`Listing::unsubscribe`] is called.
+    pub fn watch_list(&self, list: Listed) -> Listing {
+        Listing::start(list, self.options.subscription, &self.orders)
     }
 
     /// Fetches the presence of a presentity once.

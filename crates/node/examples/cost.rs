@@ -267,9 +267,9 @@ fn lists(rounds: usize) {
     let mut world = World::new();
     world.flow = Flow { protocol: Protocol::Tcp, local: Local(1), ..world.flow };
     let (members, watchers) = (100, 100);
-    for user in 0..members {
+    for (user, tag) in tags.iter_mut().enumerate().take(members) {
         world.take(&publish(user, 1, None));
-        tags[user] = etag(&world.flush()[0]);
+        *tag = etag(&world.flush()[0]);
     }
     for watcher in 0..watchers {
         world.take(&subscribe_to_list(watcher, 0, members));

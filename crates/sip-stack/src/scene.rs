@@ -106,6 +106,7 @@ impl Scene {
             event: "presence".into(),
             accept: vec!["application/pidf+xml".into()],
             expires: Duration::from_secs(expires),
+            lists: subscriber::Lists::Unsupported,
         };
         let (usage, actions) = self.agent.watch(self.now, watch);
         self.usage = usage;

@@ -13,7 +13,7 @@ use sip::{Message, Name, delta_seconds};
 
 use crate::client_transaction::{ClientTransaction, Due, Received};
 use crate::effect::Effect;
-use crate::endpoint::{Backoff, Endpoint, Failure, Outline, Verdict, refresh_at};
+use crate::endpoint::{Backoff, Document, Endpoint, Failure, Outline, Verdict, refresh_at};
 use crate::time::Timestamp;
 use dialog::Dialog;
 
@@ -31,6 +31,19 @@ pub struct Watch {
     pub accept: Vec<String>,
     /// The lifetime asked for; zero fetches the state once (RFC 6665 §4.4.3).
     pub expires: Duration,
+    /// Whether the target may be a list.
+    pub lists: Lists,
+}
+
+/// How far lists are understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// Not at all.
+    Unsupported,
+    /// The target may be one, RFC 4662 §4.1.
+    Supported,
+    /// The first SUBSCRIBE of each dialog brings one, RFC 5367 §3.
+    Contained(Document),
 }
 
 impl Watch {
@@ -129,6 +142,14 @@ impl Subscriber {
             }
             Phase::Leaving | Phase::Left | Phase::Over => Vec::new(),
         }
+    }
+
+    /// Refreshes the subscription now, as something was missed: the notifier tells all of the state again.
+    pub fn refresh(&mut self, now: Timestamp, endpoint: &mut Endpoint) -> Vec<Effect<Report>> {
+        if self.phase == Phase::Live {
+            self.next_at = Some(now);
+        }
+        self.advance(now, endpoint)
     }
 
     /// Takes a response to one of our requests.
@@ -255,11 +276,22 @@ impl Subscriber {
 
     fn send(&mut self, now: Timestamp, expires: Duration, endpoint: &mut Endpoint) -> Effect<Report> {
         self.cseq += 1;
-        let fields = [
+        let mut fields = vec![
             (Name::Event, self.watch.event.clone()),
             (Name::Accept, self.watch.accept.join(", ")),
             (Name::Expires, expires.as_secs().to_string()),
         ];
+        if self.watch.lists != Lists::Unsupported {
+            fields.push((Name::Supported, "eventlist".to_owned()));
+        }
+        let body = match &self.watch.lists {
+            Lists::Contained(list) if self.dialog.is_none() => {
+                fields.push((Name::Require, "recipient-list-subscribe".to_owned()));
+                fields.push((Name::ContentDisposition, "recipient-list".to_owned()));
+                Some((list.content_type.as_str(), &*list.body))
+            }
+            Lists::Unsupported | Lists::Supported | Lists::Contained(_) => None,
+        };
         let (uri, routes) = match &self.dialog {
             Some(dialog) => dialog.route(),
             None => (self.watch.target.clone(), Vec::new()),
@@ -276,7 +308,7 @@ impl Subscriber {
                 cseq: self.cseq,
                 routes: &routes,
                 fields: &fields,
-                body: None,
+                body,
                 contact: true,
             },
         );

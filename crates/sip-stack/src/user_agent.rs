@@ -132,6 +132,14 @@ impl UserAgent {
         })
     }
 
+    /// Refreshes a subscription now, as something was missed.
+    pub fn refresh(&mut self, now: Timestamp, usage: Usage) -> Vec<Action> {
+        self.each(usage, |machine, endpoint| match machine {
+            Machine::Publisher(_) => (Vec::new(), Vec::new()),
+            Machine::Subscriber(subscriber) => (Vec::new(), subscriber.refresh(now, endpoint)),
+        })
+    }
+
     /// Forgets a publication or subscription without a word to anybody: at the server it lives until it expires.
     pub fn abandon(&mut self, usage: Usage) {
         if let Some(entry) = self.usages.remove(&usage) {

@@ -44,7 +44,7 @@ fn state(update: &Update, terminal: &Terminal<'_>) -> String {
 }
 
 /// Activities and notes.
-fn words(summary: &Summary) -> Vec<String> {
+pub(super) fn words(summary: &Summary) -> Vec<String> {
     let activities = summary.activities.join(", ");
     let notes = summary.notes.iter().map(|note| format!("\"{note}\""));
     let parts = [activities].into_iter().chain(notes).filter(|part| !part.is_empty());

@@ -7,15 +7,22 @@ use super::connection::{Connected, Connection, LONG};
 use super::exit::{self, excuse, explain_end};
 use super::terminal::Terminal;
 use super::time::time_of_day;
-use super::{Exit, Surroundings, show};
-use crate::{Event, Identity, State, Watching};
+use super::{Exit, Surroundings, roster, show};
+use crate::{Event, Identity, Listed, State, Watching};
 
-/// Follow somebody's presence, one line per change.
+/// Follow somebody's presence, or that of all in a list, one line per change.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = exit::CODES)]
 pub struct Arguments {
-    /// Whose presence, as user@domain
-    target: Identity,
+    /// Whose presence, as user@domain; several are watched by one subscription to all of them (RFC 5367)
+    #[arg(required_unless_present = "list")]
+    targets: Vec<Identity>,
+    /// Watch all in the list with this URI, such as sip:bob@example.com;pres-list=friends
+    #[arg(long, value_name = "URI", conflicts_with = "targets")]
+    list: Option<String>,
+    /// The list server that takes lists of several targets; without it rls at your domain
+    #[arg(long, value_name = "URI", requires = "targets")]
+    rls: Option<String>,
     /// Who you are, as user@domain
     #[arg(long = "as", value_name = "IDENTITY")]
     identity: Identity,
@@ -33,7 +40,7 @@ pub struct Arguments {
 }
 
 /// How long the final notification is waited for.
-const FAREWELL: Duration = Duration::from_secs(3);
+pub(super) const FAREWELL: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(
     arguments: Arguments,
@@ -45,15 +52,35 @@ pub(super) async fn run(
     }
     let who = arguments.identity.clone();
     let expires = arguments.expires.map(|seconds| Duration::from_secs(seconds.into()));
+    let list = listed(&arguments);
     let connected = match arguments.connection.open(who, expires, terminal, &mut surroundings).await {
         Ok(connected) => connected,
         Err(exit) => return exit,
     };
-    let watching = connected.client.watch(arguments.target);
+    if let Some(list) = list {
+        return roster::follow(connected, list, arguments.json, terminal, &mut surroundings).await;
+    }
+    let target = arguments.targets.into_iter().next().expect("a target or a list is required");
+    let watching = connected.client.watch(target);
     let mut watcher = Watcher { watching, connected, is_json: arguments.json, shown: None };
     let exit = watcher.follow(terminal, &mut surroundings).await;
     watcher.connected.client.close().await;
     exit
+}
+
+/// The list to be watched, if it is not one user alone.
+fn listed(arguments: &Arguments) -> Option<Listed> {
+    if let Some(uri) = &arguments.list {
+        return Some(Listed::Stored(uri.clone()));
+    }
+    if arguments.targets.len() < 2 {
+        return None;
+    }
+    let mut list = Listed::of(&arguments.targets, &arguments.identity);
+    if let (Some(rls), Listed::Contained { server, .. }) = (&arguments.rls, &mut list) {
+        server.clone_from(rls);
+    }
+    Some(list)
 }
 
 struct Watcher {

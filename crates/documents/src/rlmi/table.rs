@@ -87,6 +87,11 @@ impl Table {
         applied
     }
 
+    /// Another subscription follows, which counts its versions anew. What is known stays until its first full state.
+    pub fn forget_version(&mut self) {
+        self.version = None;
+    }
+
     /// The version of the document applied last.
     pub fn version(&self) -> Option<u32> {
         self.version

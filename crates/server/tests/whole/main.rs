@@ -5,6 +5,7 @@ mod client;
 mod documents;
 mod entrance;
 mod face;
+mod lists;
 mod peer;
 mod process;
 mod proxy;

@@ -25,13 +25,13 @@ fn config(set: &[&str]) -> Config {
     config
 }
 
-fn start(set: &[&str]) -> Server {
+pub(crate) fn start(set: &[&str]) -> Server {
     let config = config(set);
     let keeper = keeper::open(&config).unwrap();
     Server::start(config, keeper).unwrap()
 }
 
-fn address(server: &Server, protocol: Protocol) -> SocketAddr {
+pub(crate) fn address(server: &Server, protocol: Protocol) -> SocketAddr {
     server.listen().iter().find(|one| one.protocol == protocol).unwrap().address
 }
 

@@ -127,7 +127,8 @@ impl Changes {
         self.subscriptions.repeat(id)
     }
 
-    /// A NOTIFY has ended. What was not delivered is told in full next time.
+    /// A NOTIFY has ended. What was not delivered is told in full next time; what was is stored, so that a restart goes on
+    /// from there.
     pub fn ended(
         &mut self,
         now: Timestamp,
@@ -138,7 +139,10 @@ impl Changes {
     ) {
         let terms = terms.subscriptions(&self.aor);
         match self.subscriptions.ended(now, &terms, id, outcome, &mut out.subscriptions) {
-            Some(Ended::Delivered(subscriber)) => subscriber.delivered(),
+            Some(Ended::Delivered(subscriber)) => {
+                subscriber.delivered();
+                self.subscriptions.keep(&terms, id, &mut out.subscriptions);
+            }
             Some(Ended::Undelivered(subscriber)) => subscriber.forget(),
             Some(Ended::Removed(_)) => self.follow(out),
             None => {}

@@ -5,8 +5,9 @@ use sip_stack::bytes::{FieldReader, FieldWriter};
 use sip_stack::notifier::Subscription;
 use sip_stack::subscriptions::{Kept, StoredSubscription, SubscriptionId};
 use sip_stack::{Numbers, Timestamp};
+use xcap::{DocumentSelector, ETag, Tree};
 
-use super::subscriber::Subscriber;
+use super::subscriber::{Subscriber, Told};
 use super::wish::{Mode, Wish};
 use super::{Changes, Outbox, Terms};
 
@@ -22,12 +23,12 @@ impl Changes {
         self.subscriptions.restore(numbers, row, stored, &mut out.subscriptions)
     }
 
-    /// Takes up work after all rows are back. What a subscriber was told is not stored, so each is told everything once,
-    /// as soon as the documents are known.
+    /// Takes up work after all rows are back. Who was told something else than there is, is told as soon as the documents
+    /// are known; without patches, as versions are not stored.
     pub fn resume(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
         let Self { aor, subscriptions, .. } = self;
         let kept = terms.subscriptions(aor);
-        // Before all changes of this life: nobody counts as told.
+        // All are asked whether there is anything to tell.
         subscriptions.resume(
             now,
             &kept,
@@ -51,6 +52,22 @@ impl Kept for Subscriber {
         for uri in self.wish.uris.iter().flatten() {
             row.bytes(uri.as_bytes());
         }
+        let known = self.may_know();
+        row.number(u64::from(self.full)).number(known.documents.len() as u64);
+        for (document, told) in &known.documents {
+            let xui = match &document.tree {
+                Tree::User(xui) => xui,
+                Tree::Global => "",
+            };
+            for text in [&*document.auid, xui, &*document.name, &*told.etag.0] {
+                row.bytes(text.as_bytes());
+            }
+            row.number(u64::from(told.sure));
+        }
+        row.number(known.components.len() as u64);
+        for (uri, fingerprint) in &known.components {
+            row.bytes(uri.as_bytes()).number(*fingerprint);
+        }
     }
 
     fn restore(row: &mut FieldReader<'_>) -> Option<Self> {
@@ -65,6 +82,21 @@ impl Kept for Subscriber {
                 Some(uris)
             }
         };
-        Some(Self::restored(Wish { mode, uris }))
+        let mut subscriber = Self::restored(Wish { mode, uris });
+        subscriber.full = row.number()? != 0;
+        for _ in 0..row.number()? {
+            let (auid, xui, name, etag) = (row.text()?, row.text()?, row.text()?, row.text()?);
+            let document = match xui {
+                "" => DocumentSelector::global(auid, name),
+                xui => DocumentSelector::of_user(auid, xui, name),
+            };
+            let told = Told { etag: ETag(etag.into()), body: None, sure: row.number()? != 0 };
+            subscriber.knows.documents.insert(document, told);
+        }
+        for _ in 0..row.number()? {
+            let uri = row.text()?.into();
+            subscriber.knows.components.insert(uri, row.number()?);
+        }
+        Some(subscriber)
     }
 }

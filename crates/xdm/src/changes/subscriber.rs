@@ -18,6 +18,7 @@ pub(super) struct Subscriber {
     pub(super) resources: Vec<Resource>,
     /// The next NOTIFY tells everything, as the first does.
     pub(super) full: bool,
+    /// What it knows, or may know if `full` is set.
     pub(super) knows: Knowledge,
     /// What the subscriber will know when the NOTIFY without an answer has arrived.
     pub(super) telling: Option<Box<Knowledge>>,
@@ -39,6 +40,8 @@ pub(super) struct Told {
     pub(super) etag: ETag,
     /// Its bytes, if the next version may be told as a patch.
     pub(super) body: Option<Arc<[u8]>>,
+    /// Whether the telling has arrived.
+    pub(super) sure: bool,
 }
 
 impl Subscriber {
@@ -82,9 +85,44 @@ impl Subscriber {
         }
     }
 
-    /// Nobody can say what it knows.
+    /// Nobody can say whether the NOTIFY under way arrives: everything is told again, and what either the subscriber or
+    /// that NOTIFY knows to be there and is not.
     pub(super) fn forget(&mut self) {
-        self.telling = None;
         self.full = true;
+        if let Some(telling) = self.telling.take() {
+            self.knows.or(&telling);
+        }
+    }
+
+    /// What it knows if the NOTIFY under way arrives, or if it does not.
+    pub(super) fn may_know(&self) -> Knowledge {
+        let mut knowledge = self.knows.clone();
+        if let Some(telling) = &self.telling {
+            knowledge.or(telling);
+        }
+        knowledge
+    }
+}
+
+/// The fingerprint of what is known to be there, but not as what.
+const SOMETHING: u64 = 0;
+
+impl Knowledge {
+    /// Either this or that: what either knows to be there may have to be told to be gone, and what they know differently
+    /// is to be told in any case. Versions never come back, so the older one of a document will do.
+    fn or(&mut self, other: &Self) {
+        for (document, told) in &other.documents {
+            self.documents.entry(document.clone()).or_insert_with(|| Told { sure: false, ..told.clone() });
+        }
+        for (uri, fingerprint) in &other.components {
+            let known = self.components.entry(uri.clone()).or_insert(SOMETHING);
+            if known != fingerprint {
+                *known = SOMETHING;
+            }
+        }
+        self.components
+            .iter_mut()
+            .filter(|(uri, _)| !other.components.contains_key(*uri))
+            .for_each(|(_, fingerprint)| *fingerprint = SOMETHING);
     }
 }

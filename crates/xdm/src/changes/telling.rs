@@ -1,7 +1,6 @@
 //! What one NOTIFY says of the documents, RFC 5875 §4.6 and §4.7.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use documents::xcap_diff::{self, Content as Told, DocumentChange, Found, Fragment, XcapDiff};
@@ -22,7 +21,7 @@ use crate::xdms::Xdms;
 const FIELDS: &str = "Content-Type: application/xcap-diff+xml\r\n";
 
 impl Changes {
-    /// What to send to a subscriber now; it counts as sent. `None` if there is nothing new, or the documents are not
+    /// What to send to a subscriber now; it counts as sent, and is stored. `None` if there is nothing new, or the documents are not
     /// known yet, or it is too early.
     pub fn notify(
         &mut self,
@@ -33,7 +32,7 @@ impl Changes {
     ) -> Option<Notify<'_>> {
         let Self { aor, subscriptions, followed, log, changed_at } = self;
         let kept = terms.subscriptions(aor);
-        subscriptions.turn(now, &kept, id, &mut out.subscriptions, |turn| {
+        let sent = subscriptions.turn(now, &kept, id, &mut out.subscriptions, |turn| {
             let is_known = |want: &Want| followed.get(want).is_some_and(Followed::is_known);
             if !turn.data.wants().all(|want| is_known(&want)) {
                 return Say::Later;
@@ -48,7 +47,11 @@ impl Changes {
             turn.data.telling = Some(Box::new(knowledge));
             let body = printed(terms.xdms, changes, terms.limits.body).into();
             Say::This(Some(Arc::new(Content { fields: FIELDS.into(), body })), *changed_at)
-        })
+        });
+        let changed_at = sent?.changed_at;
+        // A restart must know what the subscriber may know.
+        self.subscriptions.keep(&kept, id, &mut out.subscriptions);
+        self.subscriptions.repeat(id).map(|notify| Notify { changed_at, ..notify })
     }
 }
 
@@ -109,9 +112,10 @@ fn told(
     for (document, selector, version) in view.documents(&subscriber.resources) {
         let body = (subscriber.wish.mode != Mode::NoPatching).then(|| Arc::clone(&version.body));
         let etag = version.etag.clone();
-        after.documents.insert(document.clone(), subscriber::Told { etag, body });
+        after.documents.insert(document.clone(), subscriber::Told { etag, body, sure: true });
         match before.documents.get(document) {
             None => changes.push(existing(selector, version)),
+            Some(known) if !known.sure => changes.push(existing(selector, version)),
             Some(known) if known.etag == version.etag => {}
             Some(known) => {
                 let path = match subscriber.wish.mode {
@@ -126,8 +130,8 @@ fn told(
             }
         }
     }
-    for (document, known) in &before.documents {
-        if !after.documents.contains_key(document) {
+    for (document, known) in &subscriber.knows.documents {
+        if !after.documents.contains_key(document) && subscriber.covers(document) {
             changes.push(removed(subscriber, document, known));
         }
     }
@@ -209,12 +213,13 @@ fn components(
         let Resource::Component { uri, document, selector } = resource else { continue };
         let version = view.get(document);
         let shown = version.and_then(|version| Shown::of(&version.body, selector));
-        let known = before.components.get(uri);
         let fingerprint = shown.as_ref().map(Shown::fingerprint);
         if let Some(fingerprint) = fingerprint {
             after.components.insert(uri.clone(), fingerprint);
         }
-        if known.copied() != fingerprint {
+        // What is not there is told of if it was, for all that the subscriber may know.
+        let known = if shown.is_some() { before } else { &subscriber.knows };
+        if known.components.get(uri).copied() != fingerprint {
             changes.push(component(uri, selector, shown));
         }
     }
@@ -258,13 +263,38 @@ impl Shown {
         }
     }
 
+    /// The same in every process: it is stored.
     fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
+        let mut hash = Fnv::default();
         match self {
-            Self::Element(fragment) => (&fragment.text, &fragment.scope).hash(&mut hasher),
-            Self::Attribute(value) => value.hash(&mut hasher),
+            Self::Attribute(value) => hash.add(value),
+            Self::Element(fragment) => {
+                hash.add(&fragment.text);
+                fragment.scope.iter().for_each(|(prefix, namespace)| {
+                    hash.add(prefix);
+                    hash.add(namespace);
+                });
+            }
         }
-        hasher.finish()
+        hash.0
+    }
+}
+
+/// FNV-1a, 64 bits, over texts.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    /// Adds a text, and that it ends: no text holds the byte.
+    fn add(&mut self, text: &str) {
+        for byte in text.bytes().chain([0xff]) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
     }
 }
 

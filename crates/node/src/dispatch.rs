@@ -33,14 +33,16 @@ struct Package {
 }
 
 /// The event packages that this node serves, if it plays the role.
-const PACKAGES: [Package; 3] = [
+const PACKAGES: [Package; 5] = [
     Package {
-        name: "presence",
+        name: ::presence::PACKAGES[0],
         subscribe: Role::Presence,
         publish: Some(Role::Presence),
         is_listed: true,
         body: ::presence::refusal::PIDF, // RFC 3856 §6.5
     },
+    winfo(::presence::PACKAGES[1]),
+    winfo(::presence::PACKAGES[2]),
     Package {
         name: changes::PACKAGE,
         subscribe: Role::Changes,
@@ -56,6 +58,12 @@ const PACKAGES: [Package; 3] = [
         body: changes::BODY,
     },
 ];
+
+/// Watcher information of the package before, RFC 3857.
+const fn winfo(name: &'static str) -> Package {
+    let (subscribe, publish, is_listed) = (Role::Presence, None, false);
+    Package { name, subscribe, publish, is_listed, body: ::presence::refusal::WATCHER_INFORMATION }
+}
 
 /// Why the node itself does not take a request, before any role sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -336,6 +336,12 @@ impl Owners {
         secret: u64,
     ) -> Option<(u64, Watching)> {
         let stored = StoredSubscription::read(data)?;
+        if stored.role == Some(presence::WAITING_ROLE) {
+            let aor = Aor::parse(stored.owner).ok()?;
+            let place = self.presentities.place(&aor, || Presentity::new(aor.clone()));
+            self.presentities.get_mut(place)?.restore_waiting(row.id, stored);
+            return None; // it has no dialog
+        }
         let role = Role::of_row(stored.role).filter(|role| settings.plays(*role))?;
         let numbers = &mut self.numbers;
         let (place, (id, subscription)) = match role {

@@ -8,9 +8,12 @@ pub mod policy;
 pub mod presentity;
 pub mod refusal;
 pub mod rules;
+mod winfo;
 
 pub use outbox::{Counts, Outbox};
 pub use policy::{Policy, Publish as PublishPolicy, Watch};
-pub use presentity::{Presentity, Publish, Published, ROLE, Subscribe, Subscribed, Terms};
+pub use presentity::{
+    PACKAGES, Presentity, Publish, Published, ROLE, Subscribe, Subscribed, Terms, WAITING_ROLE,
+};
 pub use refusal::Refusal;
 pub use sip_stack::compositor::Lifetimes;

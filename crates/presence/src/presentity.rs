@@ -1,5 +1,6 @@
 //! The owner of all that happens around one presentity: its publications and its watchers.
 
+mod informing;
 mod interests;
 mod judging;
 mod notifying;
@@ -18,6 +19,8 @@ use sip_stack::compositor::{Lifetimes, Publication};
 use sip_stack::notifier::Subscription;
 use sip_stack::subscriptions::{self, SubscriptionId, Subscriptions};
 
+use informing::Winfo;
+pub use informing::{PACKAGES, WAITING_ROLE};
 use interests::Interests;
 pub use publishing::{Publish, Published};
 use rulebook::Rulebook;
@@ -26,6 +29,7 @@ pub use subscribing::{Subscribe, Subscribed};
 use crate::composition::Composer;
 use crate::policy::Policy;
 use crate::rules::{Class, Classes, Composed};
+use crate::winfo::{Mark, Waiting};
 
 /// What holds for all presentities: policy and bounds.
 #[derive(Clone, Copy, Debug)]
@@ -66,14 +70,39 @@ pub const ROLE: &str = "presence";
 /// What is kept with the subscription of a watcher.
 #[derive(Debug)]
 struct Watcher {
-    /// Fingerprint of the view that the watcher is known to have; zero if none. From a row, of its class.
+    /// Fingerprint of the view that the watcher is known to have; zero if none. From a row, of its class. With watcher
+    /// information, one more than the number of changes that it knows of.
     told: u64,
     /// The one in the NOTIFY without an answer.
     telling: u64,
-    /// What was decided of it.
-    class: Class,
-    /// It does not want to be known to the presentity.
-    anonymous: bool,
+    /// What it subscribes to.
+    sort: Sort,
+    /// What is told of it to the presentity.
+    mark: Mark,
+}
+
+/// What is subscribed to.
+#[derive(Debug)]
+enum Sort {
+    /// Presence; with what was decided of the watcher.
+    Presence(Class),
+    /// Watcher information: of presence at depth 1, of that at depth 2.
+    Winfo {
+        /// How many times over.
+        depth: u8,
+        /// Only of the subscriber's own subscriptions.
+        only: bool,
+    },
+}
+
+impl Sort {
+    /// 0 for presence, then one more for each `winfo` in the package's name.
+    fn depth(&self) -> u8 {
+        match self {
+            Self::Presence(_) => 0,
+            Self::Winfo { depth, .. } => *depth,
+        }
+    }
 }
 
 /// A presentity with its publications and watchers. The only place that changes them.
@@ -90,6 +119,10 @@ pub struct Presentity {
     composed_until: Option<i64>,
     changed_at: Timestamp,
     interests: Interests,
+    /// Subscriptions that ended undecided.
+    waiting: Vec<Waiting>,
+    /// `None` while nobody asks for watcher information.
+    winfo: Option<Box<Winfo>>,
     rulebook: Rulebook,
     classes: Classes,
     /// The sphere that rules may ask for; `None` also if none does.
@@ -123,6 +156,8 @@ impl Presentity {
             composed_until: None,
             changed_at: Timestamp::ZERO,
             interests: Interests::default(),
+            waiting: Vec::new(),
+            winfo: None,
             rulebook: Rulebook::default(),
             classes: Classes::default(),
             sphere: None,
@@ -139,6 +174,7 @@ impl Presentity {
     /// Whether it can be forgotten.
     pub fn is_empty(&self) -> bool {
         self.publications.is_empty()
+            && self.waiting.is_empty()
             && self.removed.is_empty()
             && self.watchers.is_empty()
             && self.interests.len() == 0

@@ -6,6 +6,8 @@ use sip_stack::subscriptions::{self, RETRY_AFTER};
 
 /// What the Presence Server takes as a body.
 pub const PIDF: &str = "application/pidf+xml";
+/// What watcher information is told in.
+pub const WATCHER_INFORMATION: &str = documents::watcherinfo::MEDIA_TYPE;
 /// The codings that a body may have.
 pub const CODINGS: &str = sip::CODINGS;
 

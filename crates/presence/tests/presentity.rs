@@ -139,6 +139,8 @@ impl World {
         let dialog = Dialog::accept(&message, LocalTag { partition: 0, number: self.tag }).unwrap();
         let subscribe = Subscribe {
             anonymous: false,
+            display_name: None,
+            package: "presence",
             identities: &[aor(identity)],
             dialog,
             flow: flow(),

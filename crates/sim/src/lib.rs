@@ -10,4 +10,5 @@ pub mod pidf;
 pub mod random;
 pub mod rlmi;
 pub mod simulation;
+pub mod winfo;
 pub mod wire;

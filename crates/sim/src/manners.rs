@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sip_stack::{Flow, Timestamp};
 
 use crate::wire::{Message, address, parameter};
-use crate::{feed, pidf, rlmi};
+use crate::{feed, pidf, rlmi, winfo};
 
 /// Timer F, RFC 3261 §17.1.2.2: a NOTIFY that is not answered stays open that long.
 const TIMER_F: Duration = Duration::from_secs(32);
@@ -58,6 +58,8 @@ struct Dialog {
     last: Option<Message>,
     /// The version of the last list, and whether the next one must tell all: the first after a SUBSCRIBE.
     list: Option<u32>,
+    /// The version of the last watcher information.
+    winfo: Option<u32>,
     owes_full: bool,
     /// A crash since: versions may skip numbers once, in a list that tells all.
     crashed: bool,
@@ -216,6 +218,7 @@ impl Manners {
             open_on: None,
             last: None,
             list: None,
+            winfo: None,
             owes_full: true,
             crashed: false,
             ended: None,
@@ -363,12 +366,34 @@ fn carried(dialog: &mut Dialog, notify: &Message) -> Result<(), String> {
     match notify.get("Content-Type") {
         Some("application/pidf+xml") => {}
         Some("application/xcap-diff+xml") => return feed::read(&notify.body).map(drop),
+        Some("application/watcherinfo+xml") => return informed(dialog, notify),
         other => return Err(format!("Content-Type {other:?}")),
     }
     let (_, entity) = pidf::read(&notify.body)?;
     if user_of(&entity) != user_of(&dialog.presentity) {
         return Err(format!("the document is that of {entity}, not of {}", dialog.presentity));
     }
+    Ok(())
+}
+
+/// RFC 3858 §3 and RFC 3857 §4.3: what watcher information must be from one NOTIFY to the next.
+fn informed(dialog: &mut Dialog, notify: &Message) -> Result<(), String> {
+    let (line, resource) = winfo::read(&notify.body)?;
+    if resource.as_deref().map(user_of) != Some(user_of(&dialog.presentity)) {
+        return Err(format!("the watchers are those of {resource:?}, not of {}", dialog.presentity));
+    }
+    let mut words = line.split([' ', ';']);
+    let version: Option<u32> = words.next().and_then(|version| version.parse().ok());
+    let full = words.next() == Some("full");
+    let follows = version == dialog.winfo.map_or(Some(0), |last| last.checked_add(1));
+    let skips = dialog.crashed && full && version > dialog.winfo;
+    if !follows && !skips {
+        return Err(format!("RFC 3858 §3: version {version:?} follows {:?}", dialog.winfo));
+    }
+    if dialog.owes_full && !full {
+        return Err("RFC 3857 §4.3: the first NOTIFY after a SUBSCRIBE does not tell everything".into());
+    }
+    (dialog.winfo, dialog.owes_full, dialog.crashed) = (version, false, false);
     Ok(())
 }
 

@@ -31,7 +31,7 @@ impl Shard {
         initial: Initial<'_>,
         out: &mut Effects,
     ) -> Result<(Granted, Watching), Refused> {
-        let Initial { caller, dialog, flow, event, expires, changes: wish } = initial;
+        let Initial { caller, dialog, flow, event, expires, changes: wish, .. } = initial;
         let gone = || subscriptions::Refusal::NoSubscription;
         let (Some(terms), Some(wish)) = (self.settings.changes(), wish) else { return Err(gone().into()) };
         let Owners { followers, changes, numbers, .. } = &mut self.owners;

@@ -73,9 +73,11 @@ impl Shard {
         initial: Initial<'_>,
         out: &mut Effects,
     ) -> Result<(Granted, Watching), Refused> {
-        let Initial { caller, dialog, flow, event, expires, .. } = initial;
+        let Initial { caller, display_name, package, dialog, flow, event, expires, .. } = initial;
         let (identities, anonymous) = (caller.identities(), caller.is_anonymous());
-        let subscribe = Subscribe { identities, anonymous, dialog, flow, event, expires };
+        let display_name = display_name.as_deref();
+        let subscribe =
+            Subscribe { identities, anonymous, display_name, package, dialog, flow, event, expires };
         let granted = self.with_presentity(place, out, |presentity, terms, numbers, outbox| {
             presentity.subscribe(now, terms, numbers, subscribe, outbox)
         });

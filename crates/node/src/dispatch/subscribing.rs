@@ -1,8 +1,9 @@
 //! SUBSCRIBE, as far as it is the same for all event packages.
 
 use core::time::Duration;
+use std::borrow::Cow;
 
-use sip::{CSeq, Message, Name};
+use sip::{CSeq, Message, Name, NameAddr};
 use sip_stack::auth::Caller;
 use sip_stack::dialog::{Dialog, LocalTag};
 use sip_stack::subscriptions::{Refresh, Refusal};
@@ -31,6 +32,10 @@ struct Wish<'a> {
 pub(super) struct Initial<'a> {
     /// Who asks.
     pub(super) caller: &'a Caller,
+    /// What people call who asks.
+    pub(super) display_name: Option<String>,
+    /// The event package.
+    pub(super) package: &'static str,
     /// The dialog that it makes.
     pub(super) dialog: Dialog,
     /// The way of its answer.
@@ -113,7 +118,10 @@ impl Shard {
         if self.must_wait(owner) {
             return self.park(asked, caller, owner, out);
         }
-        let initial = Initial { caller, dialog, flow: asked.back, event, expires, changes };
+        let from = asked.request.get(Name::From).and_then(|value| NameAddr::parse(value).ok());
+        let display_name = from.and_then(|from| from.display_name().map(Cow::into_owned));
+        let (flow, package) = (asked.back, package.name);
+        let initial = Initial { caller, display_name, package, dialog, flow, event, expires, changes };
         let (granted, watching) = match owner.role {
             Role::Presence => self.watch(now, owner.place, initial, out)?,
             Role::List => return Err(Refused::Event(self.allow_events())),

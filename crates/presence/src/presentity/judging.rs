@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use documents::rules::{Permissions, SubHandling};
+use documents::watcherinfo::Event;
 use sip::Aor;
 use sip_stack::Timestamp;
 use sip_stack::notifier::{Reason, State, Subscription};
 use sip_stack::subscriptions::{Owed, SubscriptionId};
 
-use super::{Presentity, Terms, Watcher};
+use super::{Presentity, Sort, Terms};
 use crate::outbox::Outbox;
 use crate::policy::{Policy, Publish};
 use crate::rules::{Circumstances, Class, Decision, Judge, Requester};
@@ -65,29 +66,36 @@ impl Presentity {
     /// else than before is owed it. Nobody else hears of it.
     pub fn reauthorize(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
         let changed = self.judged(now, terms.policy);
-        let subscriptions = terms.watchers(&self.aor);
         for (id, class) in changed {
             let handling = class.handling();
             let Some(watcher) = self.watchers.data_mut(id) else { continue };
-            watcher.class = class;
+            watcher.sort = Sort::Presence(class);
             let state = self.watchers.get(id).map(|(subscription, _)| subscription.state());
-            let out = &mut out.watchers;
             match (handling, state) {
-                (SubHandling::Block, _) => self.watchers.terminate(id, Reason::Rejected, out),
+                (SubHandling::Block, _) => self.end(now, id, Reason::Rejected, out),
                 (SubHandling::Confirm, Some(State::Active)) => {
-                    self.watchers.set_state(&subscriptions, id, State::Pending, out);
+                    // RFC 3857 has no event for that; as if it had only been made.
+                    self.note_change(id, Event::Subscribe, out);
+                    self.watchers.set_state(
+                        &terms.watchers(&self.aor),
+                        id,
+                        State::Pending,
+                        &mut out.watchers,
+                    );
                 }
                 (SubHandling::PoliteBlock | SubHandling::Allow, Some(State::Pending)) => {
-                    self.watchers.set_state(&subscriptions, id, State::Active, out);
+                    self.note_change(id, Event::Approved, out);
+                    self.watchers.set_state(&terms.watchers(&self.aor), id, State::Active, &mut out.watchers);
                 }
                 (SubHandling::PoliteBlock | SubHandling::Allow, Some(State::Active)) => {
-                    self.watchers.keep(&subscriptions, id, out);
-                    self.watchers.owe(id, Owed::Change, out);
+                    self.watchers.keep(&terms.watchers(&self.aor), id, &mut out.watchers);
+                    self.watchers.owe(id, Owed::Change, &mut out.watchers);
                 }
                 (SubHandling::Confirm, _) | (_, Some(State::Terminated(_)) | None) => {}
             }
         }
         self.interests.owe_all(out);
+        self.settle_waiting(now, terms, out);
         self.arm_clock(now, out);
     }
 
@@ -112,14 +120,15 @@ impl Presentity {
         }
         let mut changed = Vec::new();
         for (id, subscription, watcher) in watchers.iter() {
-            let class = judged(&identities(subscription), watcher.anonymous);
+            let Sort::Presence(before) = &watcher.sort else { continue };
+            let class = judged(&identities(subscription), watcher.mark.anonymous);
             let is_told_otherwise = match (class.handling(), subscription.state()) {
                 (_, State::Terminated(_)) => false,
                 (SubHandling::Confirm, state) => state == State::Active,
                 (SubHandling::Block, _) => true,
                 (SubHandling::PoliteBlock | SubHandling::Allow, state) => state == State::Pending,
             };
-            if class != watcher.class || is_told_otherwise {
+            if class != *before || is_told_otherwise {
                 changed.push((id, class));
             }
         }
@@ -129,7 +138,9 @@ impl Presentity {
     /// Asks to be woken when time changes the composed document or the rules that hold.
     pub(super) fn arm_clock(&mut self, now: Timestamp, out: &mut Outbox) {
         let edge = self.rulebook.authorization.next_edge(millis(now));
-        let Some(next) = [edge, self.composed_until].into_iter().flatten().min() else { return };
+        let Some(next) = [edge, self.composed_until, self.next_giveup()].into_iter().flatten().min() else {
+            return;
+        };
         let at = Timestamp::from_millis(u64::try_from(next).unwrap_or(0)).next_quarter();
         if at != self.clock_at {
             self.clock_at = at;
@@ -147,12 +158,5 @@ impl Presentity {
             self.recompose(now, terms, out);
         }
         self.reauthorize(now, terms, out);
-    }
-}
-
-impl Watcher {
-    /// A watcher who knows nothing so far.
-    pub(super) fn new(class: Class, anonymous: bool) -> Self {
-        Self { told: 0, telling: 0, class, anonymous }
     }
 }

@@ -6,7 +6,7 @@ use sip_stack::Timestamp;
 use sip_stack::notifier::{Outcome, Reason, State};
 use sip_stack::subscriptions::{Ended, Notify, Say, SubscriptionId};
 
-use super::{Presentity, Terms};
+use super::{Presentity, Sort, Terms};
 use crate::outbox::Outbox;
 
 impl Presentity {
@@ -21,13 +21,22 @@ impl Presentity {
         out: &mut Outbox,
     ) -> Option<Notify<'_>> {
         let is_ready = self.is_ready();
+        if self.watchers.get(id).is_some_and(|(_, watcher)| watcher.sort.depth() > 0) {
+            let (said, telling) = self.winfo_says(now, id);
+            let subscriptions = terms.watchers(&self.aor);
+            return self.watchers.turn(now, &subscriptions, id, &mut out.watchers, |turn| {
+                turn.data.telling = telling;
+                if is_ready { said } else { Say::Later }
+            });
+        }
         let Self { aor, watchers, composed, classes, changed_at, .. } = self;
         watchers.turn(now, &terms.watchers(aor), id, &mut out.watchers, |turn| {
             if !is_ready {
                 return Say::Later;
             }
+            let Sort::Presence(class) = &turn.data.sort else { return Say::Nothing };
             let rejected = turn.subscription.state() == State::Terminated(Reason::Rejected);
-            let view = if rejected { None } else { classes.view(aor, composed, &turn.data.class) };
+            let view = if rejected { None } else { classes.view(aor, composed, class) };
             let fingerprint = view.as_ref().map_or(0, |view| view.fingerprint());
             if !turn.word && (view.is_none() || fingerprint == turn.data.told) {
                 return Say::Nothing;
@@ -52,10 +61,19 @@ impl Presentity {
         out: &mut Outbox,
     ) {
         let terms = terms.watchers(&self.aor);
+        let lost = self.watchers.get(id).filter(|_| self.winfo.is_some()).and_then(|(subscription, _)| {
+            let lives = !matches!(subscription.state(), State::Terminated(_));
+            lives.then(|| subscription.identity().to_owned())
+        });
         match self.watchers.ended(now, &terms, id, outcome, &mut out.watchers) {
             Some(Ended::Delivered(watcher)) => watcher.told = watcher.telling,
             Some(Ended::Undelivered(watcher)) => watcher.told = 0,
-            Some(Ended::Removed(_)) | None => {}
+            Some(Ended::Removed(watcher)) => {
+                if let Some(identity) = lost {
+                    self.note_lost(&watcher, &identity, out);
+                }
+            }
+            None => {}
         }
     }
 }

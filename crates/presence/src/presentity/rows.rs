@@ -7,15 +7,16 @@ use documents::rules::SubHandling;
 use sip::Aor;
 use sip_stack::bytes::{FieldReader, FieldWriter};
 use sip_stack::compositor::{EntityTag, Publication};
-use sip_stack::notifier::Subscription;
+use sip_stack::notifier::{State, Subscription};
 use sip_stack::subscriptions::{Kept, Owed, Stored, StoredSubscription, SubscriptionId};
 use sip_stack::{Numbers, Timestamp};
 
 use super::judging::identities;
-use super::{Presentity, Resuming, Terms, Watcher};
+use super::{Presentity, Resuming, Sort, Terms, Watcher};
 use crate::composition::Composer;
 use crate::outbox::Outbox;
 use crate::rules::{Class, Composed, Decision, Requester};
+use crate::winfo::Mark;
 
 const PUBLICATION_FORMAT: u8 = 1;
 
@@ -69,7 +70,12 @@ impl Presentity {
         stored: StoredSubscription<'_>,
         out: &mut Outbox,
     ) -> Option<(SubscriptionId, &Subscription)> {
-        self.watchers.restore(numbers, row, stored, &mut out.watchers)
+        let (id, _) = self.watchers.restore(numbers, row, stored, &mut out.watchers)?;
+        let (_, watcher) = self.watchers.get(id)?;
+        if watcher.sort.depth() > 0 {
+            self.informs(id);
+        }
+        self.watchers.get(id).map(|(subscription, _)| (id, subscription))
     }
 
     /// The presentity that the row of a publication belongs to.
@@ -110,28 +116,44 @@ impl Presentity {
             .iter()
             .map(|(_, subscription, watcher)| {
                 let identities = identities(subscription);
-                let requester = Requester { identities: &identities, anonymous: watcher.anonymous };
+                let requester = Requester { identities: &identities, anonymous: watcher.mark.anonymous };
                 Arc::new(self.decide(now, terms.policy, &requester))
             })
+            .collect();
+        let undecided: Vec<_> = self
+            .watchers
+            .iter()
+            .filter(|(_, subscription, _)| {
+                subscription.state() == State::Pending && subscription.expires_at() <= now
+            })
+            .map(|(id, subscription, watcher)| (id, identities(subscription), watcher.mark.clone()))
             .collect();
         let Self { aor, watchers, classes, .. } = self;
         let mut decisions = decisions.iter();
         let mut otherwise = Vec::new();
         let know = |_: &Subscription, watcher: &mut Watcher, knows: bool| {
             let decision = decisions.next().map(Arc::clone).unwrap_or_default();
+            if watcher.sort.depth() > 0 {
+                watcher.told = 0; // it is told everything
+                otherwise.push(true);
+                return;
+            }
             let class = classes.of(&decision);
             // By other rules than those of now it was told something else.
             let knows = knows && core::mem::take(&mut watcher.told) == class.fingerprint();
             let view = if knows { composed.view(aor, &decision) } else { None };
             watcher.told = view.map_or(0, |view| view.fingerprint());
             otherwise.push(watcher.told == 0 && class.handling() >= SubHandling::PoliteBlock);
-            watcher.class = class;
+            watcher.sort = Sort::Presence(class);
         };
         let subscriptions = terms.watchers(aor);
         watchers.resume(now, &subscriptions, changed_at, stopped_at, &mut out.watchers, know);
         let ids: Vec<SubscriptionId> = watchers.iter().map(|(id, ..)| id).collect();
+        for (id, identities, mark) in undecided {
+            self.wait(now, identities, mark, Some(id), out);
+        }
         for (id, _) in ids.into_iter().zip(otherwise).filter(|(_, otherwise)| *otherwise) {
-            watchers.owe(id, Owed::Change, &mut out.watchers);
+            self.watchers.owe(id, Owed::Change, &mut out.watchers);
         }
     }
 }
@@ -139,13 +161,24 @@ impl Presentity {
 impl Kept for Watcher {
     /// What a watcher knows is found out by the time of its last NOTIFY, and by what was decided of it then.
     fn store(&self, row: &mut FieldWriter) {
-        row.number(u64::from(self.anonymous)).number(self.class.fingerprint());
+        match &self.sort {
+            Sort::Presence(class) => row.number(0).number(class.fingerprint()),
+            Sort::Winfo { depth, only } => row.number(u64::from(*depth)).number(u64::from(*only)),
+        };
+        self.mark.store(row);
     }
 
     fn restore(row: &mut FieldReader<'_>) -> Option<Self> {
-        // Rows from before watchers could be anonymous end here: they were shown everything.
-        let mut watcher = Self::new(Class::EVERYTHING, row.number().unwrap_or(0) != 0);
-        watcher.told = row.number().unwrap_or(0);
-        Some(watcher)
+        // Rows from before there were rules end here: their watchers were shown everything.
+        let Some(depth) = row.small::<u8>() else {
+            let mark = Mark::new(0, Timestamp::ZERO, false, None);
+            return Some(Self::new(Sort::Presence(Class::EVERYTHING), mark));
+        };
+        let number = row.number()?;
+        let mark = Mark::restore(row)?;
+        Some(match depth {
+            0 => Self { told: number, ..Self::new(Sort::Presence(Class::EVERYTHING), mark) },
+            depth => Self::new(Sort::Winfo { depth, only: number != 0 }, mark),
+        })
     }
 }

@@ -4,16 +4,19 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use documents::rules::SubHandling;
+use documents::watcherinfo::Event;
 use sip::{Aor, Message};
 use sip_stack::dialog::Dialog;
 use sip_stack::notifier::State;
 use sip_stack::subscriptions::{self, Refresh, SubscriptionId};
 use sip_stack::{Flow, Numbers, Timestamp};
 
-use super::{Presentity, Terms, Watcher};
+use super::informing::number;
+use super::{PACKAGES, Presentity, Sort, Terms, Watcher};
 use crate::outbox::Outbox;
 use crate::refusal::Refusal;
 use crate::rules::Requester;
+use crate::winfo::Mark;
 
 /// An initial SUBSCRIBE, read as far as this machine needs it.
 #[derive(Debug)]
@@ -22,6 +25,10 @@ pub struct Subscribe<'a> {
     pub identities: &'a [Aor],
     /// Who asks does not want to be known to the presentity.
     pub anonymous: bool,
+    /// What people call who asks.
+    pub display_name: Option<&'a str>,
+    /// The event package: one of [`PACKAGES`](super::PACKAGES).
+    pub package: &'a str,
     /// The dialog that the request makes.
     pub dialog: Dialog,
     /// Where its answer goes, and NOTIFYs after it.
@@ -53,19 +60,42 @@ impl Presentity {
         subscribe: Subscribe<'_>,
         out: &mut Outbox,
     ) -> Result<Subscribed, Refusal> {
-        let Subscribe { identities, anonymous, dialog, flow, event, expires } = subscribe;
-        let decision = self.decide(now, terms.policy, &Requester { identities, anonymous });
-        let state = match decision.handling {
-            SubHandling::Block => return Err(Refusal::Forbidden),
-            SubHandling::Confirm => State::Pending,
-            SubHandling::PoliteBlock | SubHandling::Allow => State::Active,
+        let Subscribe { identities, anonymous, display_name, package, dialog, flow, event, expires } =
+            subscribe;
+        let requester = Requester { identities, anonymous };
+        let depth = PACKAGES.iter().position(|known| *known == package).unwrap_or_default();
+        let (sort, state) = match u8::try_from(depth).unwrap_or_default() {
+            0 => {
+                let decision = self.decide(now, terms.policy, &requester);
+                let state = match decision.handling {
+                    SubHandling::Block => return Err(Refusal::Forbidden),
+                    SubHandling::Confirm => State::Pending,
+                    SubHandling::PoliteBlock | SubHandling::Allow => State::Active,
+                };
+                (Sort::Presence(self.classes.of(&Arc::new(decision))), state)
+            }
+            depth => (self.may_be_informed(now, terms.policy, depth, &requester)?, State::Active),
         };
-        let watcher = Watcher::new(self.classes.of(&Arc::new(decision)), anonymous);
+        let is_presence = sort.depth() == 0;
+        let mark = Mark::new(number(numbers), now, anonymous, display_name);
+        let watcher = Watcher::new(sort, mark.clone());
         let subscribe = subscriptions::Subscribe { identities, dialog, flow, event, expires, state };
         let terms = terms.watchers(&self.aor);
         let (lifetime, id) =
             self.watchers.subscribe(now, &terms, numbers, subscribe, watcher, &mut out.watchers)?;
-        Ok(Subscribed { lifetime, id, undecided: state == State::Pending })
+        let undecided = state == State::Pending;
+        if !is_presence {
+            self.informs(id);
+        }
+        if is_presence && let Some(first) = identities.first() {
+            self.give_up(first.as_str(), Event::Giveup, out);
+        }
+        if !lifetime.is_zero() {
+            self.note_change(id, Event::Subscribe, out);
+        } else if undecided {
+            self.wait(now, identities.to_vec(), mark, Some(id), out);
+        }
+        Ok(Subscribed { lifetime, id, undecided })
     }
 
     /// Takes a SUBSCRIBE inside a dialog: a refresh, or with a lifetime of zero the end, RFC 6665 §4.2.1.4. Whether it may
@@ -81,6 +111,9 @@ impl Presentity {
         let Refresh { identity, request, cseq, event, .. } = refresh;
         let heard = self.watchers.hear(id, identity, request, cseq, Some(event))?;
         let undecided = self.subscription(id).is_some_and(|it| it.state() == State::Pending);
+        if refresh.expires == Some(0) {
+            self.note_departure(now, id, Event::Timeout, out);
+        }
         let terms = terms.watchers(&self.aor);
         let lifetime = self.watchers.refresh(now, &terms, heard, refresh, &mut out.watchers)?;
         Ok(Subscribed { lifetime, id, undecided })

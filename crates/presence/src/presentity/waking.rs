@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
+use documents::watcherinfo::Event;
 use sip_stack::Timestamp;
+use sip_stack::notifier::{State, Subscription};
 use sip_stack::subscriptions::{Stored, SubscriptionId};
 
 use super::judging::CLOCK;
@@ -40,6 +42,12 @@ impl Presentity {
 
     /// A wake-up that was asked for a watcher has come.
     pub fn due_watcher(&mut self, now: Timestamp, at: Timestamp, id: SubscriptionId, out: &mut Outbox) {
+        let ends = |subscription: &Subscription| {
+            subscription.expires_at() <= now && !matches!(subscription.state(), State::Terminated(_))
+        };
+        if self.watchers.get(id).is_some_and(|(subscription, _)| ends(subscription)) {
+            self.note_departure(now, id, Event::Timeout, out);
+        }
         self.watchers.due(now, at, id, &mut out.watchers);
     }
 }

@@ -8,10 +8,10 @@ use crate::feed;
 use crate::flow::labels::{Labels, alike};
 use crate::flow::play::{Group, Heard, Played};
 use crate::flow::script::{Expected, LineKind, Part, Script};
-use crate::{pidf, rlmi};
+use crate::{pidf, rlmi, winfo};
 
 /// Fields that a rewritten answer shows when the flow named none.
-const SHOWN: [&str; 11] = [
+const SHOWN: [&str; 12] = [
     "Expires",
     "SIP-ETag",
     "Min-Expires",
@@ -23,6 +23,7 @@ const SHOWN: [&str; 11] = [
     "pidf",
     "list",
     "diff",
+    "winfo",
 ];
 
 /// An expectation with its time and peer made plain.
@@ -151,6 +152,10 @@ fn head_of(heard: &Heard) -> String {
     }
 }
 
+fn is_winfo(heard: &Heard) -> bool {
+    heard.message.get("Content-Type") == Some("application/watcherinfo+xml")
+}
+
 fn is_list(heard: &Heard) -> bool {
     heard.message.get("Content-Type").is_some_and(|kind| kind.starts_with("multipart/related"))
 }
@@ -159,6 +164,9 @@ fn is_list(heard: &Heard) -> bool {
 fn value_of(heard: &Heard, name: &str, labels: &Labels) -> Option<String> {
     if name == "list" {
         return Some(rlmi::read(&heard.message).map_or_else(|error| error, |list| list.to_string()));
+    }
+    if name == "winfo" {
+        return Some(winfo::read(&heard.message.body).map_or_else(|error| error, |(line, _)| line));
     }
     if name == "pidf" {
         if heard.message.body.is_empty() {
@@ -203,7 +211,8 @@ fn tell(
     let usual: Vec<Part> = SHOWN
         .iter()
         .filter(|name| match **name {
-            "pidf" => notify && !is_list(heard) && !is_feed,
+            "pidf" => notify && !is_list(heard) && !is_feed && !is_winfo(heard),
+            "winfo" => notify && is_winfo(heard),
             "list" => notify && is_list(heard),
             "diff" => is_feed,
             name => heard.message.get(name).is_some(),

@@ -42,6 +42,19 @@ impl<'a> StoredSubscription<'a> {
         };
         Some(Self { role, owner: fields.text()?, fields })
     }
+
+    /// The begin of a row that a package keeps beside its subscriptions, under a role of its own. `size` is a guess of the
+    /// octets that follow.
+    pub fn begin(role: &str, owner: &str, size: usize) -> FieldWriter {
+        let mut row = FieldWriter::new(FORMAT, role.len() + owner.len() + size);
+        row.bytes(role.as_bytes()).bytes(owner.as_bytes());
+        row
+    }
+
+    /// What follows in such a row.
+    pub fn into_fields(self) -> FieldReader<'a> {
+        self.fields
+    }
 }
 
 impl<T: Kept> Subscriptions<T> {

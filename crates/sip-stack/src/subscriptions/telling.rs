@@ -72,6 +72,11 @@ impl<T: Kept> Subscriptions<T> {
         }
     }
 
+    /// How much one is owed now.
+    pub fn owed(&self, id: SubscriptionId) -> Owed {
+        self.record(id).map_or(Owed::Nothing, |record| record.owed)
+    }
+
     /// Owes everybody the same: something has changed.
     pub fn owe_all(&mut self, what: Owed, out: &mut Outbox) {
         for (index, slot) in (0..).zip(&mut self.slots) {

@@ -93,6 +93,16 @@ fn memory_costs(directory: &Path, out: &mut impl Write) -> Result<(), Box<dyn Er
         together((0..64).map(client).collect())?;
         let bytes = resident()?.saturating_sub(before) / (USERS * each) as u64;
         writeln!(out, "memory: {bytes} bytes a document, {each} documents a user")?;
+        drop(docs);
+        let before = process_time()?;
+        let docs = EmbeddedDocs::open(directory.join(format!("memory-{each}")), Options::default())?;
+        let cpu = process_time()?.saturating_sub(before);
+        let documents = docs.stats().documents;
+        writeln!(
+            out,
+            "open: {:.2} us of the processor a small document",
+            cpu.as_secs_f64() * 1e6 / documents as f64
+        )?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What parsing costs: `cargo run --release -p rollcall-sip --example cost`.
+//! What parsing costs: `cargo run --release -p rollcall-sip --example sip_cost`.
 //!
 //! Prints nanoseconds per message, the best of many rounds (the machine may have other work), beside the cost of
 //! looking at each byte once.

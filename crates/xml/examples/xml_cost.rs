@@ -1,6 +1,6 @@
 //! What a tree costs, in nanoseconds: scanned, indexed, compared and patched here, and parsed by `roxmltree`.
 //!
-//! `cargo run --release -p rollcall-xml --example cost`
+//! `cargo run --release -p rollcall-xml --example xml_cost`
 
 use std::fmt::Write as _;
 use std::hint::black_box;

@@ -1,6 +1,6 @@
 //! What an edit of one element of a 10 KiB document costs, in nanoseconds, step by step.
 //!
-//! `cargo run --release -p rollcall-xcap --example cost`
+//! `cargo run --release -p rollcall-xcap --example xcap_cost`
 
 use std::error::Error;
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
 //! What a request for a list of 10 KiB costs the machine, in nanoseconds, store and HTTP apart.
 //!
-//! `cargo run --release -p rollcall-xdm --example cost`
+//! `cargo run --release -p rollcall-xdm --example xdm_cost`
 
 use std::fmt::Write as _;
 use std::hint::black_box;

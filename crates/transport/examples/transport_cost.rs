@@ -1,6 +1,6 @@
 //! Measures the CPU time of a message over loopback: one call each, batches, batches with segmentation, streams.
 //!
-//! `cargo run --release -p rollcall-transport --example cost`
+//! `cargo run --release -p rollcall-transport --example transport_cost`
 //!
 //! One thread sends a burst, then receives it, in turn, so thread CPU time covers both ends and the kernel's work in
 //! between, and other load on the machine does not count. Figures are the best of several rounds.

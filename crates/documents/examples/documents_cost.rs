@@ -1,6 +1,6 @@
 //! What a presence document costs, in nanoseconds: accepted, composed and hashed here, and parsed by `roxmltree`.
 //!
-//! `cargo run --release -p rollcall-documents --example cost`
+//! `cargo run --release -p rollcall-documents --example documents_cost`
 
 use std::hint::black_box;
 use std::io::{self, Write as _};

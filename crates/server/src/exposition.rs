@@ -88,26 +88,28 @@ fn build(out: &mut String) {
 }
 
 fn node_numbers(out: &mut String, metrics: &Metrics) {
-    let mut told = [false; FAMILIES.len()];
+    let family_of = |name: &str| FAMILIES.iter().find(|(prefix, ..)| name.starts_with(prefix));
+    let mut told: Vec<&str> = Vec::new();
     for (name, kind, help, value) in metrics.each() {
         let (word, suffix) = match kind {
             MetricKind::Counter => ("counter", "_total"),
             MetricKind::Gauge => ("gauge", ""),
         };
-        match FAMILIES.iter().position(|(prefix, ..)| name.starts_with(prefix)) {
-            Some(index) => {
-                let (prefix, family, about, label) = FAMILIES[index];
-                let full = format!("rollcall_{family}{suffix}");
-                let first = FAMILIES.iter().position(|(_, other, ..)| *other == family).unwrap_or(index);
-                if !core::mem::replace(&mut told[first], true) {
-                    head(out, &full, word, about);
-                }
+        let Some((_, family, about, _)) = family_of(name) else {
+            let full = format!("rollcall_{name}{suffix}");
+            head(out, &full, word, help);
+            line(out, &full, "", &value.to_string());
+            continue;
+        };
+        if told.contains(family) {
+            continue; // with the first of its family
+        }
+        told.push(family);
+        let full = format!("rollcall_{family}{suffix}");
+        head(out, &full, word, about);
+        for (name, _, _, value) in metrics.each() {
+            if let Some((prefix, _, _, label)) = family_of(name).filter(|(_, other, ..)| other == family) {
                 line(out, &full, &format!("{label}=\"{}\"", &name[prefix.len()..]), &value.to_string());
-            }
-            None => {
-                let full = format!("rollcall_{name}{suffix}");
-                head(out, &full, word, help);
-                line(out, &full, "", &value.to_string());
             }
         }
     }

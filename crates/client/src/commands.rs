@@ -6,6 +6,7 @@ mod contacts;
 mod credentials;
 mod exit;
 mod fetch;
+mod follow;
 mod publish;
 mod roster;
 mod show;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use documents::pidf::{self, Presence};
+use documents::xcap_diff::{self, XcapDiff};
 use sip::{Limits, Message};
 use sip_stack::Timestamp;
 use sip_stack::digest_client::Account;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
 use crate::error::PublishError;
+use crate::following::Followed;
 use crate::listing::{ListEvent, Listed, Roster};
 use crate::publication::Change;
 use crate::watching::{Event, Update};
@@ -53,6 +55,14 @@ pub(crate) enum Order {
         events: mpsc::UnboundedSender<ListEvent>,
         usage: oneshot::Sender<Usage>,
     },
+    Follow {
+        target: Identity,
+        expires: Duration,
+        /// Which documents: a resource list of their selectors, RFC 5875 §4.4.
+        documents: Document,
+        changes: broadcast::Sender<Followed>,
+        usage: oneshot::Sender<Usage>,
+    },
     End {
         usage: Usage,
         /// Dropped when it has ended.
@@ -71,6 +81,7 @@ enum Owner {
     Source(Source),
     Watcher(Watcher),
     Roster(Roster),
+    Follower(broadcast::Sender<Followed>),
 }
 
 struct Source {
@@ -173,6 +184,7 @@ impl Engine {
                     accept: vec![pidf::MEDIA_TYPE.to_owned()],
                     expires,
                     lists: subscriber::Lists::Unsupported,
+                    body: None,
                 };
                 let owner = Owner::Watcher(Watcher { target, events, ending: Vec::new() });
                 self.watch(watch, owner, reply).await;
@@ -181,11 +193,23 @@ impl Engine {
                 let (watch, roster) = Roster::start(list, expires, events);
                 self.watch(watch, Owner::Roster(roster), usage).await;
             }
+            Order::Follow { target, expires, documents, changes, usage: reply } => {
+                let watch = Watch {
+                    target: target.aor().as_str().to_owned(),
+                    event: "xcap-diff".to_owned(),
+                    accept: vec![xcap_diff::MEDIA_TYPE.to_owned()],
+                    expires,
+                    lists: subscriber::Lists::Unsupported,
+                    body: Some(documents),
+                };
+                self.watch(watch, Owner::Follower(changes), reply).await;
+            }
             Order::End { usage, done } => {
                 match self.owners.get_mut(&usage) {
                     Some(Owner::Source(source)) => source.ending.extend(done),
                     Some(Owner::Watcher(watcher)) => watcher.ending.extend(done),
                     Some(Owner::Roster(_)) => {}
+                    Some(Owner::Follower(_)) => {}
                     None => return,
                 }
                 let actions = self.agent.end(now, usage);
@@ -317,6 +341,15 @@ impl Engine {
                 }
                 return if told.refresh { self.agent.refresh(now, usage) } else { Vec::new() };
             }
+            Some(Owner::Follower(changes)) => {
+                let is_over = matches!(report, subscriber::Report::Over(_));
+                // A handle that is gone has said so by an order of its own.
+                let _ = changes.send(followed(now, report));
+                if is_over {
+                    self.owners.remove(&usage);
+                }
+                return Vec::new();
+            }
             Some(Owner::Source(_)) | None => return Vec::new(),
         };
         let (event, is_over) = match report {
@@ -337,6 +370,21 @@ impl Engine {
             self.owners.remove(&usage);
         }
         Vec::new()
+    }
+}
+
+fn followed(now: Timestamp, report: subscriber::Report) -> Followed {
+    match report {
+        subscriber::Report::Notice(notice) => {
+            let parsed =
+                notice.document.map(|document| XcapDiff::parse(&document.body, &xml::Limits::default()));
+            Followed::Told { diff: parsed.and_then(Result::ok).map(Arc::new), state: notice.state, at: now }
+        }
+        subscriber::Report::Retrying { failure, at, live } => {
+            Followed::Retrying { failure: Some(failure), at, live }
+        }
+        subscriber::Report::Resubscribing { at } => Followed::Retrying { failure: None, at, live: false },
+        subscriber::Report::Over(why) => Followed::Over(why),
     }
 }
 

@@ -28,6 +28,7 @@ mod clock;
 pub mod commands;
 mod engine;
 mod error;
+mod following;
 mod identity;
 mod listing;
 mod options;
@@ -43,6 +44,7 @@ use tokio::task::JoinHandle;
 
 pub use documents::pidf::{Basic, Presence, Summary};
 pub use error::{ConnectError, FetchError, PublishError};
+pub use following::{Followed, Following};
 pub use identity::{Identity, IdentityError};
 pub use listing::{ListEvent, Listed, Listing, Member};
 pub use options::Options;
@@ -103,6 +105,12 @@ impl Client {
     /// Watches all in a list until the handle is dropped or [`Listing::unsubscribe`] is called.
     pub fn watch_list(&self, list: Listed) -> Listing {
         Listing::start(list, self.options.subscription, &self.orders)
+    }
+
+    /// Follows documents of a user, named as below the XCAP root and escaped as in a URI:
+    /// `resource-lists/users/sip:alice@example.com/index`, a part of one, or all below a path that ends with a slash.
+    pub fn follow(&self, target: Identity, documents: &[String]) -> Following {
+        Following::start(target, documents, self.options.subscription, &self.orders)
     }
 
     /// Fetches the presence of a presentity once.

@@ -158,7 +158,7 @@ impl Roster {
             }
         };
         let accept = [pidf::MEDIA_TYPE, rlmi::MEDIA_TYPE, "multipart/related"].map(str::to_owned).to_vec();
-        let watch = Watch { target, event: "presence".to_owned(), accept, expires, lists };
+        let watch = Watch { target, event: "presence".to_owned(), accept, expires, lists, body: None };
         (watch, Self { table: Table::default(), events })
     }
 

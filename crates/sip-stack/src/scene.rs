@@ -107,6 +107,7 @@ impl Scene {
             accept: vec!["application/pidf+xml".into()],
             expires: Duration::from_secs(expires),
             lists: subscriber::Lists::Unsupported,
+            body: None,
         };
         let (usage, actions) = self.agent.watch(self.now, watch);
         self.usage = usage;

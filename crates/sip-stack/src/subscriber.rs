@@ -33,6 +33,8 @@ pub struct Watch {
     pub expires: Duration,
     /// Whether the target may be a list.
     pub lists: Lists,
+    /// What the package wants said in each SUBSCRIBE, such as which documents (RFC 5875 §4.4).
+    pub body: Option<Document>,
 }
 
 /// How far lists are understood.
@@ -284,6 +286,7 @@ impl Subscriber {
         if self.watch.lists != Lists::Unsupported {
             fields.push((Name::Supported, "eventlist".to_owned()));
         }
+        let own = self.watch.body.as_ref().map(|body| (body.content_type.as_str(), &*body.body));
         let body = match &self.watch.lists {
             Lists::Contained(list) if self.dialog.is_none() => {
                 fields.push((Name::Require, "recipient-list-subscribe".to_owned()));
@@ -308,7 +311,7 @@ impl Subscriber {
                 cseq: self.cseq,
                 routes: &routes,
                 fields: &fields,
-                body,
+                body: body.or(own),
                 contact: true,
             },
         );

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::archive::{Archive, Opened};
 use super::terminal::Terminal;
-use super::{Exit, Surroundings};
+use super::{Exit, Surroundings, follow};
 use crate::xdm::{Condition, Found, Resource};
 
 const SYNTAX: &str = r#"DOCUMENT is an application usage, such as resource-lists or pres-rules: your own document of it, under
@@ -31,6 +31,7 @@ Examples:
   rollcall xcap put resource-lists - 'resource-lists/list[@name="friends"]' < list.xml
   rollcall xcap delete resource-lists 'resource-lists/list[2]'
   rollcall xcap edit pres-rules
+  rollcall xcap watch resource-lists pres-rules
   rollcall xcap get org.openmobilealliance.xcap-directory     all your documents
   rollcall xcap get xcap-caps                                 what the server can do
 "#;
@@ -51,6 +52,9 @@ pub enum Arguments {
     /// Change a document in your editor ($VISUAL or $EDITOR)
     #[command(after_help = SYNTAX)]
     Edit(Edit),
+    /// Follow documents, one line per change (over SIP, event package xcap-diff)
+    #[command(after_help = SYNTAX)]
+    Watch(follow::Arguments),
 }
 
 /// Show a document or a part of it.
@@ -155,6 +159,7 @@ pub(super) async fn run(
             Err(exit) => Err(exit),
         },
         Arguments::Put(put) => self::put(put, terminal, &mut surroundings).await,
+        Arguments::Watch(watch) => return follow::run(watch, terminal, surroundings).await,
     };
     outcome.err().unwrap_or(Exit::Done)
 }

@@ -128,6 +128,11 @@ impl Resource {
         usage(&self.auid).map_or("", |(.., skeleton)| skeleton)
     }
 
+    /// As a subscription for changes names it, RFC 5875 §4.4: the path below the XCAP root, and the query.
+    pub fn selector(&self, own: &Identity) -> String {
+        self.target(own).split_off(1)
+    }
+
     /// Path and query below the XCAP root.
     pub(super) fn target(&self, own: &Identity) -> String {
         let mut target = format!("/{}", segment(&self.auid));

@@ -1,6 +1,7 @@
 //! `rollcall xcap` and `rollcall contacts` against a whole server.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -17,7 +18,7 @@ struct Shell {
 impl Shell {
     fn new() -> Self {
         let users = "authentication.users={ alice = \"wonderland\" }";
-        let server = start(&["authentication.open=false", users]);
+        let server = start(&["authentication.open=false", users, "xdm.changes-pace=0s"]);
         Self { server, folder: tempfile::tempdir().unwrap() }
     }
 
@@ -138,6 +139,28 @@ fn an_editor_changes_a_document_and_loses_nothing() {
     fs::remove_file(Path::new(kept)).unwrap();
     assert_eq!(edit(rename, &[]).2, "replaced\n");
     assert!(shell.run(&["xcap", "get", "resource-lists"]).1.contains("<list name=\"pals\"/>"));
+}
+
+#[test]
+fn who_watches_a_document_sees_each_change() {
+    let shell = Shell::new();
+    let sip = shell.server.listen()[0].address.to_string();
+    let words = ["xcap", "watch", "resource-lists", "pres-rules", "--server", &sip, "--json"];
+    let mut watch = shell.command(&words).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<serde_json::Value>(&lines.next().unwrap().unwrap()).unwrap();
+    // Nothing is there at first, so the first line is of the first change, whenever the subscription began.
+    assert_eq!(shell.run(&["contacts", "add", "bob@example.com"]).0, 0);
+    let made = next();
+    assert_eq!(made["document"], "resource-lists/users/sip:alice@example.com/index");
+    assert_eq!(shell.run(&["contacts", "add", "carol@example.com"]).0, 0);
+    let changed = next();
+    assert_eq!(changed["previous"], made["etag"]);
+    assert_eq!(shell.run(&["xcap", "delete", "resource-lists"]).0, 0);
+    let gone = next();
+    assert_eq!((&gone["previous"], &gone["etag"]), (&changed["etag"], &serde_json::Value::Null));
+    let ended = Command::new("kill").args(["-INT", &watch.id().to_string()]).status().unwrap();
+    assert!(ended.success() && watch.wait().unwrap().success());
 }
 
 #[test]

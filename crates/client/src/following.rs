@@ -1,0 +1,98 @@
+//! The handle of one who follows documents.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use documents::resource_lists;
+use documents::xcap_diff::XcapDiff;
+use sip_stack::Timestamp;
+use sip_stack::endpoint::{Document, Failure};
+use sip_stack::subscriber::{State, Termination};
+use sip_stack::user_agent::Usage;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::Identity;
+use crate::engine::Order;
+use crate::publication::BACKLOG;
+
+/// What one who follows documents hears.
+#[derive(Clone, Debug)]
+pub enum Followed {
+    /// The server notified us. The first time it tells what there is, from then on what changed.
+    Told {
+        /// What it told; `None` if nothing, or nothing that can be read.
+        diff: Option<Arc<XcapDiff>>,
+        /// The state of the subscription.
+        state: State,
+        /// When it came.
+        at: Timestamp,
+    },
+    /// The subscription was lost or its refresh failed; another attempt follows.
+    Retrying {
+        /// Why; `None` if the server asked for a new subscription.
+        failure: Option<Failure>,
+        /// When.
+        at: Timestamp,
+        /// Whether the subscription lives on meanwhile.
+        live: bool,
+    },
+    /// So many events were not read in time, and are gone.
+    Missed(u64),
+    /// Nothing more will come.
+    Over(Termination),
+}
+
+/// A subscription to changes of documents, RFC 5875. Dropping the handle unsubscribes without waiting for the answer.
+#[derive(Debug)]
+pub struct Following {
+    usage: Option<oneshot::Receiver<Usage>>,
+    orders: mpsc::UnboundedSender<Order>,
+    changes: broadcast::Receiver<Followed>,
+}
+
+impl Following {
+    pub(crate) fn start(
+        target: Identity,
+        documents: &[String],
+        expires: Duration,
+        orders: &mpsc::UnboundedSender<Order>,
+    ) -> Self {
+        let (sender, changes) = broadcast::channel(BACKLOG);
+        let (reply, usage) = oneshot::channel();
+        let documents = named(documents);
+        // If the engine is gone, the sender goes with the order: the stream ends.
+        let _ = orders.send(Order::Follow { target, expires, documents, changes: sender, usage: reply });
+        Self { usage: Some(usage), orders: orders.clone(), changes }
+    }
+
+    /// What happens next; `None` after [`Followed::Over`], or if the client was closed.
+    pub async fn next(&mut self) -> Option<Followed> {
+        match self.changes.recv().await {
+            Ok(change) => Some(change),
+            Err(broadcast::error::RecvError::Lagged(count)) => Some(Followed::Missed(count)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let Some(mut usage) = self.usage.take() else { return };
+        usage.close(); // from now on the engine sees that nobody asks any more, and ends it itself
+        if let Ok(usage) = usage.try_recv() {
+            let _ = self.orders.send(Order::End { usage, done: None });
+        }
+    }
+}
+
+/// The list that names the documents, RFC 5875 §4.4.
+fn named(documents: &[String]) -> Document {
+    let mut body = format!("<resource-lists xmlns=\"{}\"><list>", resource_lists::NAMESPACE).into_bytes();
+    for document in documents {
+        body.extend_from_slice(b"<entry uri=\"");
+        xml::push_attribute(&mut body, document);
+        body.extend_from_slice(b"\"/>");
+    }
+    body.extend_from_slice(b"</list></resource-lists>");
+    Document { content_type: resource_lists::MEDIA_TYPE.to_owned(), body: body.into() }
+}

@@ -9,7 +9,8 @@ mod notifying;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use presence::Presentity;
+use presence::rules::Requester;
+use presence::{Explanation, Presentity};
 use sip::{Aor, Message, Method, Name, Start, Via};
 use sip_stack::auth::Authenticator;
 use sip_stack::client_transactions::{ClientTransactions, Due};
@@ -207,6 +208,19 @@ impl Shard {
             self.with_list(place, out, |list, terms, _, outbox| list.reauthorize(now, terms, outbox));
         }
         self.turn(now, out);
+    }
+
+    /// Why a watcher sees what it sees of a presentity, who must be ours; `None` if nobody has asked for it lately.
+    pub fn explain(
+        &self,
+        now: Timestamp,
+        presentity: &Aor,
+        watcher: &[Aor],
+        anonymous: bool,
+    ) -> Option<Explanation> {
+        let place = self.owners.presentities.find(presentity)?;
+        let requester = Requester { identities: watcher, anonymous };
+        Some(self.owners.presentities.get(place)?.explain(now, &self.settings.presence(), &requester))
     }
 
     /// Numbers for the operator.

@@ -1,5 +1,6 @@
 //! The owner of all that happens around one presentity: its publications and its watchers.
 
+mod explaining;
 mod informing;
 mod interests;
 mod judging;
@@ -19,6 +20,7 @@ use sip_stack::compositor::{Lifetimes, Publication};
 use sip_stack::notifier::Subscription;
 use sip_stack::subscriptions::{self, SubscriptionId, Subscriptions};
 
+pub use explaining::Explanation;
 use informing::Winfo;
 pub use informing::{PACKAGES, WAITING_ROLE};
 use interests::Interests;

@@ -1,9 +1,9 @@
-//! HTTP for the operator: `/metrics`, `/healthz`, `/readyz`.
+//! HTTP for the operator: `/metrics`, `/healthz`, `/readyz`, `/v1/explain`.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -11,7 +11,9 @@ use tokio::net::TcpListener;
 use transport::tcp::Streams;
 
 use crate::clock::Clock;
+use crate::explain;
 use crate::exposition;
+use crate::pump::Post;
 use crate::status::Status;
 use crate::xdms::entrance::EntranceView;
 
@@ -26,6 +28,8 @@ pub struct Sight {
     pub entrance: Option<EntranceView>,
     /// Its clock.
     pub clock: Clock,
+    /// The way to its shards.
+    pub post: Post,
 }
 
 /// Answers until the runtime ends.
@@ -34,6 +38,7 @@ pub async fn serve(listener: TcpListener, sight: Sight) -> std::io::Result<()> {
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
         .route("/readyz", get(readiness))
+        .route("/v1/explain", get(explanation))
         .with_state(sight);
     axum::serve(listener, pages).await
 }
@@ -50,6 +55,13 @@ async fn health(State(sight): State<Sight>) -> impl IntoResponse {
 
 async fn readiness(State(sight): State<Sight>) -> impl IntoResponse {
     verdict(sight.status.readiness(sight.clock.elapsed()))
+}
+
+async fn explanation(State(sight): State<Sight>, RawQuery(query): RawQuery) -> impl IntoResponse {
+    let (status, text) = explain::explain(&sight.post, &query.unwrap_or_default()).await;
+    let kind = if status == 200 { "application/json" } else { "text/plain; charset=utf-8" };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, kind)], text)
 }
 
 fn verdict(result: Result<(), String>) -> (StatusCode, String) {

@@ -13,7 +13,7 @@ use sip_stack::auth::Algorithm;
 use crate::config::example::example;
 use crate::config::{Config, Sources};
 use crate::demo::{DemoArguments, demo};
-use crate::serve;
+use crate::{explain, serve};
 
 /// The configuration is wrong; nothing was started.
 pub const WRONG_CONFIGURATION: u8 = 2;
@@ -38,6 +38,8 @@ enum Command {
     Config,
     /// Print hashes to put in the place of a plain-text password. Reads the password from standard input.
     Hash(HashArguments),
+    /// Say why a watcher sees what it sees of a presentity: asks the running server.
+    Explain(explain::ExplainArguments),
     /// Copy all documents of the store into a folder, also while the server runs.
     Backup(documents::BackUpArguments),
     /// Put the documents of a back-up into a store that has none. The server must not run.
@@ -98,6 +100,7 @@ pub fn run(
         Command::Serve(arguments) => serve::serve(&arguments.sources(), err),
         Command::Check(arguments) => check(&arguments.sources(), out, err),
         Command::Config => out.write_all(example(&Config::default()).as_bytes()).map(|()| ExitCode::SUCCESS),
+        Command::Explain(arguments) => explain::run(arguments, out, err),
         Command::Backup(arguments) => documents::run_back_up(arguments, out, err),
         Command::Restore(arguments) => documents::run_restore(arguments, out, err),
         Command::Repair(arguments) => documents::run_repair(arguments, out, err),

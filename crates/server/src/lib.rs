@@ -6,6 +6,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod demo;
+mod explain;
 pub mod exposition;
 pub mod http;
 pub mod keeper;

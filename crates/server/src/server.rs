@@ -174,6 +174,7 @@ impl Server {
                 streams: Some(streams.clone()),
                 entrance: entrance.as_ref().map(Entrance::view),
                 clock,
+                post: post.clone(),
             };
             runtime.spawn(async move {
                 if let Err(error) = admin::serve(listener, sight).await {

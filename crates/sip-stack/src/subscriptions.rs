@@ -16,7 +16,7 @@ pub use asking::{Heard, Refresh, Subscribe};
 pub use outbox::{Counts, Outbox, Stored, SubscriptionId};
 pub use refusal::{RETRY_AFTER, Refusal};
 pub use rows::{Kept, StoredSubscription};
-pub use telling::{Ended, Notify, Owed, Say, Turn};
+pub use telling::{Ended, Notify, Owed, Prospect, Say, Turn};
 
 use crate::compositor::Lifetimes;
 use crate::notifier::Subscription;

@@ -204,7 +204,7 @@ impl Config {
         self.warn_of_web(&mut warnings);
         self.warn_of_secrets(sources, &mut warnings);
         if self.admin.listen.0.is_some_and(|address| !is_loopback(address)) {
-            warnings.push("admin.listen beyond loopback: anyone who reaches it reads the metrics".to_owned());
+            warnings.push("admin.listen beyond loopback: anyone who reaches it reads the metrics, and why users see each other".to_owned());
         }
         if self.store.engine == Engine::Memory {
             warnings.push(

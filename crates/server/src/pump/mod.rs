@@ -17,6 +17,7 @@ use transport::poll::Waker;
 use transport::tcp::{StreamEvent, Streams};
 use xcap::{Change, Found, Unavailable};
 
+use crate::explain::Question;
 use crate::status::Status;
 
 /// A message for a shard, from another shard's socket or from a stream.
@@ -43,6 +44,8 @@ pub enum Order {
     Changed(Arc<Change>),
     /// What an owner of another shard writes to one of this.
     Letter(Box<Letter>),
+    /// Somebody asks why a watcher sees what it sees.
+    Explain(Arc<Question>),
     /// New settings.
     Reconfigure(Arc<Settings>),
     /// Take no new requests, finish what is owed, end.

@@ -135,6 +135,11 @@ impl Turn {
                 self.status.shards[usize::from(self.me.0)].heard.fetch_add(1, Ordering::Relaxed);
             }
             Order::Letter(letter) => self.shard.letter(now, *letter, &mut progress.effects),
+            Order::Explain(question) => {
+                let watcher = core::slice::from_ref(&question.watcher);
+                let explained = self.shard.explain(now, &question.presentity, watcher, question.anonymous);
+                question.answer(explained);
+            }
             Order::Reconfigure(settings) => {
                 self.settings = Arc::clone(&settings);
                 self.shard.reconfigure(now, settings, &mut progress.effects);

@@ -4,6 +4,7 @@
 mod client;
 mod documents;
 mod entrance;
+mod explain;
 mod face;
 mod lists;
 mod peer;

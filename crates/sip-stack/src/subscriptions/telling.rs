@@ -17,6 +17,19 @@ pub enum Owed {
     Word,
 }
 
+/// When the next NOTIFY of a subscription is to be expected, for who asks why it has not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prospect {
+    /// There is nothing to say.
+    Nothing,
+    /// The one before it has no answer yet.
+    Unanswered,
+    /// Not before this, by the pace of the package or the subscriber's wish.
+    Paused(Timestamp),
+    /// As soon as it has its turn.
+    Due,
+}
+
 /// A subscription whose turn has come, shown to its package.
 #[derive(Debug)]
 pub struct Turn<'a, T> {
@@ -69,6 +82,18 @@ impl<T: Kept> Subscriptions<T> {
     pub fn owe(&mut self, id: SubscriptionId, what: Owed, out: &mut Outbox) {
         if let Some(record) = self.record_mut(id) {
             record.owe(id.index, what, out);
+        }
+    }
+
+    /// When the next NOTIFY is to be expected.
+    pub fn prospect(&self, now: Timestamp, id: SubscriptionId) -> Prospect {
+        match self.record(id) {
+            Some(record) if record.subscription.in_flight().is_some() => Prospect::Unanswered,
+            Some(record) if record.owed == Owed::Change && now < record.not_before => {
+                Prospect::Paused(record.not_before)
+            }
+            Some(record) if record.owed != Owed::Nothing => Prospect::Due,
+            Some(_) | None => Prospect::Nothing,
         }
     }
 

@@ -1,0 +1,166 @@
+//! Why a watcher sees what it sees, and why it was told, or was not.
+
+use documents::pidf::Kind;
+use documents::rules::{Permissions, Selection, Selector, SubHandling};
+use sip::Aor;
+use sip_stack::Timestamp;
+use sip_stack::subscriptions::Prospect;
+
+use super::{Presentity, Sort, Terms};
+use crate::rules::{Outcome, Removal, Requester, Verdict};
+
+/// A decision about a watcher, step by step. Names users: for the operator who asks, not for logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// What becomes of the watcher; `None` if that cannot be known yet.
+    pub handling: Option<SubHandling>,
+    /// A sentence for each step.
+    pub steps: Vec<String>,
+}
+
+impl Presentity {
+    /// Explains what holds now for a watcher with these names. Changes nothing.
+    pub fn explain(&self, now: Timestamp, terms: &Terms<'_>, requester: &Requester<'_>) -> Explanation {
+        let mut steps = Vec::new();
+        if !self.is_ready() {
+            steps.push(
+                "The documents of the presentity are not known yet: requests wait for them.".to_owned(),
+            );
+            return Explanation { handling: None, steps };
+        }
+        let decision = self.decide(now, terms.policy, requester);
+        let authorization = &self.rulebook.authorization;
+        if !terms.policy.entitles(requester.identities) {
+            steps.push(
+                "The watcher is not entitled to watch anybody here (presence-server.entitled).".to_owned(),
+            );
+        } else if authorization.is_absent() {
+            steps.push(
+                "The presentity has no rules documents: presence-server.watch and unmatched decide."
+                    .to_owned(),
+            );
+        } else {
+            let unreadable = authorization.unreadable().iter();
+            steps
+                .extend(unreadable.map(|it| {
+                    format!("{} cannot be read, {}: everybody is blocked.", it.document, it.error)
+                }));
+            let (verdicts, _) =
+                authorization.explain(requester, &self.circumstances(now), &terms.policy.defaults);
+            steps.extend(verdicts.iter().map(verdict));
+            if !verdicts.iter().any(|verdict| verdict.outcome == Outcome::Counts) {
+                steps.push("No rule counts: presence-server.unmatched decides.".to_owned());
+            }
+        }
+        steps.push(format!("Decision: {}.", decision.handling));
+        match decision.handling {
+            SubHandling::Allow => {
+                steps.push(format!("Granted: {}.", granted(&decision.permissions)));
+                steps.extend(self.composed.removals(&decision.permissions).iter().map(removal));
+            }
+            SubHandling::PoliteBlock => {
+                steps.push("It is shown a presentity of whom nothing is known.".to_owned());
+            }
+            SubHandling::Confirm => {
+                steps.push("It is shown nothing until the presentity has decided.".to_owned());
+            }
+            SubHandling::Block => {}
+        }
+        self.explain_subscriptions(now, requester.identities, &mut steps);
+        Explanation { handling: Some(decision.handling), steps }
+    }
+
+    fn explain_subscriptions(&self, now: Timestamp, identities: &[Aor], steps: &mut Vec<String>) {
+        let before = steps.len();
+        for (id, subscription, watcher) in self.watchers.iter() {
+            let is_theirs = identities.iter().any(|identity| identity.as_str() == subscription.identity());
+            if !is_theirs || !matches!(watcher.sort, Sort::Presence(_)) {
+                continue;
+            }
+            let (state, sent) = (subscription.state(), subscription.next_cseq() - 1);
+            let left = subscription.expires_at().since(now).as_secs();
+            let next = match self.watchers.prospect(now, id) {
+                Prospect::Unanswered => "the last one is not answered yet".to_owned(),
+                Prospect::Nothing => "it knows everything that it may see".to_owned(),
+                Prospect::Due => "the next one is due now".to_owned(),
+                Prospect::Paused(at) => {
+                    format!("the next one waits {} ms for its turn", at.since(now).as_millis())
+                }
+            };
+            steps.push(format!(
+                "Subscription, {}: {left} s left, {sent} NOTIFYs so far; {next}.",
+                format!("{state:?}").to_lowercase()
+            ));
+        }
+        if steps.len() == before {
+            steps.push("It has no subscription of its own now.".to_owned());
+        }
+    }
+}
+
+fn verdict(verdict: &Verdict<'_>) -> String {
+    let Verdict { document, rule, class, outcome } = verdict;
+    let class = format!("{class:?}").to_lowercase();
+    let outcome = match outcome {
+        Outcome::Counts => "counts".to_owned(),
+        Outcome::Overruled => "matches, but a rule of a stronger class does too".to_owned(),
+        Outcome::ListUnknown => "might match: a list that it refers to cannot be read".to_owned(),
+        Outcome::Fails(condition) => format!("does not match, by its {condition}"),
+    };
+    format!("Rule {rule} of {document} (class {class}) {outcome}.")
+}
+
+fn granted(permissions: &Permissions) -> String {
+    if permissions.is_everything() {
+        return "everything".to_owned();
+    }
+    let selections = [
+        ("services", &permissions.services),
+        ("persons", &permissions.persons),
+        ("devices", &permissions.devices),
+    ];
+    let mut words: Vec<String> =
+        selections.iter().filter_map(|(name, selection)| selected(name, selection)).collect();
+    if permissions.all_attributes {
+        words.push("all attributes".to_owned());
+    }
+    words.extend(permissions.attributes.iter().map(|attribute| attribute.to_string()));
+    words.extend(permissions.unknown.iter().map(|(_, name)| name.to_string()));
+    if permissions.user_input != documents::rules::UserInput::Nothing {
+        words.push("user-input".to_owned());
+    }
+    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+}
+
+fn selected(name: &str, selection: &Selection) -> Option<String> {
+    match selection {
+        Selection::All => Some(format!("all {name}")),
+        Selection::Some(selectors) if selectors.is_empty() => None,
+        Selection::Some(selectors) => {
+            let values = selectors.iter().map(|selector| match selector {
+                Selector::Class(value)
+                | Selector::OccurrenceId(value)
+                | Selector::ServiceUri(value)
+                | Selector::ServiceUriScheme(value)
+                | Selector::ServiceId(value)
+                | Selector::DeviceId(value) => &**value,
+            });
+            Some(format!("{name} ({})", values.collect::<Vec<_>>().join(" ")))
+        }
+    }
+}
+
+fn removal(removal: &Removal) -> String {
+    let component = match removal.kind {
+        Kind::Tuple => "service",
+        Kind::Person => "person",
+        Kind::Device => "device",
+        Kind::Note => "note",
+        Kind::Other => "extension",
+    };
+    let id = removal.id.as_deref().unwrap_or_default();
+    match &removal.element {
+        Some(element) => format!("Left out of {component} {id}: {element}, which nothing grants."),
+        None => format!("Left out: {component} {id}, which nothing selects."),
+    }
+}

@@ -440,6 +440,10 @@ impl Owners {
             let lists = self.lists_of.get(&user).into_iter().flatten();
             concerned.extend(lists.map(|place| Owner::list(*place)));
         }
+        if *tree == Tree::Global {
+            // Few documents and seldom changed; each list knows whether it refers to this one.
+            concerned.extend(self.lists.places().map(Owner::list));
+        }
         concerned
     }
 

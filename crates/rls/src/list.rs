@@ -166,11 +166,6 @@ impl List {
         &self.identities
     }
 
-    /// How many resources it has.
-    pub fn resources(&self) -> usize {
-        self.roster.len()
-    }
-
     /// Whether it can be forgotten.
     pub fn is_empty(&self) -> bool {
         self.subscriptions.is_empty()

@@ -79,11 +79,6 @@ impl Roster {
         self.resources.iter().map(|resource| (resource.serial, &resource.uri))
     }
 
-    /// The URI of a resource.
-    pub fn uri(&self, serial: u32) -> Option<&Arc<str>> {
-        self.resource(serial).map(|resource| &resource.uri)
-    }
-
     /// What is known of a resource.
     pub fn shown(&self, serial: u32) -> Option<&Shown> {
         self.resource(serial)?.shown.as_ref()

@@ -58,11 +58,11 @@ impl Related {
         self
     }
 
-    /// How many octets a part takes that [`Related::part`] appends, its boundary included.
-    pub fn part_size(&self, media_type: &str, content_id: &str, content: usize) -> usize {
+    /// How many octets a part takes with its boundary, from the lengths of boundary, media type, Content-ID and content.
+    pub const fn part_size(boundary: usize, media_type: usize, content_id: usize, content: usize) -> usize {
         const FIXED: usize =
             "\r\n--\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <>\r\nContent-Type: \r\n\r\n".len();
-        FIXED + self.boundary.len() + content_id.len() + media_type.len() + content
+        FIXED + boundary + media_type + content_id + content
     }
 
     /// Ends the body: its media type for the Content-Type field, and its octets.
@@ -93,7 +93,8 @@ mod tests {
         let mut size = 0;
         for (media_type, content_id, content) in written {
             related.part(media_type, content_id, content);
-            size += related.part_size(media_type, content_id, content.len());
+            let boundary = "boundary-1".len();
+            size += Related::part_size(boundary, media_type.len(), content_id.len(), content.len());
         }
         let (media_type, body) = related.finish();
         assert_eq!(body.len(), size + "--boundary-1--\r\n".len());

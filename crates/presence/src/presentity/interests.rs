@@ -83,11 +83,6 @@ impl Presentity {
         self.interests.interested.remove(&asker);
     }
 
-    /// How many are interested.
-    pub fn interested(&self) -> usize {
-        self.interests.len()
-    }
-
     /// Shows what is new to those for whom it is, looking at so many at most. Whether there are more to look at.
     pub fn show(&mut self, max: usize, out: &mut Outbox) -> bool {
         if !self.is_ready() {

@@ -25,11 +25,6 @@ impl Told {
     /// Nothing, so the full state is owed.
     pub const NOTHING: Self = Self { full: true, upto: 0, from: 0 };
 
-    /// Whether the full state is owed.
-    pub fn owes_full_state(&self) -> bool {
-        self.full
-    }
-
     /// Up to which change everything is known; none while something older is owed.
     pub fn upto(&self) -> Option<u64> {
         (!self.full && self.from == WHOLE).then_some(self.upto)
@@ -166,8 +161,10 @@ impl Roster {
         writer.finish();
         content_id(&mut cid, 0, heading);
         let mut related = Related::new(heading.boundary, MEDIA_TYPE, &cid);
-        let bodies = picked.iter().filter_map(|picked| picked.body()).map(|body| body.bytes.len() + PART);
-        related.reserve(root.len() + 2 * PART + bodies.sum::<usize>());
+        let bodies = picked.iter().filter_map(|picked| picked.body());
+        let bodies = bodies.map(|body| part_size(heading, &body.media_type, body.bytes.len()));
+        let size = part_size(heading, MEDIA_TYPE, root.len()) + bodies.sum::<usize>();
+        related.reserve(size + heading.boundary.len() + END);
         related.part(MEDIA_TYPE, &cid, &root);
         for (place, picked) in (1..).zip(picked) {
             if let Some(body) = picked.body() {
@@ -197,8 +194,8 @@ const INSTANCE: &str = "1";
 /// Why the instance of a resource is over that was taken out of the list.
 const GONE: &str = "noresource";
 
-/// About how many octets a part has besides its content.
-const PART: usize = 200;
+/// What the last boundary has besides itself.
+const END: usize = "\r\n----\r\n".len();
 
 /// A resource, and why it is owed.
 enum Owed<'a> {
@@ -288,9 +285,8 @@ fn state_size(shown: &Shown, heading: &Heading<'_>) -> usize {
 
 /// The most octets that a part takes.
 fn part_size(heading: &Heading<'_>, media_type: &str, content: usize) -> usize {
-    const FIXED: usize =
-        "\r\n--\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <>\r\nContent-Type: \r\n\r\n".len();
-    FIXED + heading.boundary.len() + content_id_size(heading) + media_type.len() + content
+    let cid = content_id_size(heading);
+    Related::part_size(heading.boundary.len(), media_type.len(), cid, content)
 }
 
 /// The most octets that all takes which is there in any case.
@@ -301,7 +297,6 @@ fn fixed_size(heading: &Heading<'_>) -> usize {
         + "4294967295".len()
         + "false".len();
     const MEDIA: usize = "multipart/related;type=\"\";start=\"<>\";boundary=".len() + MEDIA_TYPE.len();
-    const END: usize = "\r\n----\r\n".len();
     let names: usize = heading.names.iter().map(name_size).sum();
     let media = MEDIA + content_id_size(heading) + heading.boundary.len();
     let root = part_size(heading, MEDIA_TYPE, ROOT + escaped_size(heading.uri) + names);

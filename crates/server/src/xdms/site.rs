@@ -229,9 +229,10 @@ impl Face {
     }
 }
 
-/// The values of a header field that are text.
+/// The values of a header field. One that is no text becomes one that says nothing we know, so that it is refused rather
+/// than passed over.
 fn texts<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = &'h str> + use<'h> {
-    headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok())
+    headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or("?"))
 }
 
 /// The user whose tree a path is in.

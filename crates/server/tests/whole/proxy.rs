@@ -86,7 +86,10 @@ fn a_trusted_peer_says_who_asks_and_speaks_for_itself_when_it_does_not() {
     assert_eq!(http.ask("GET", INDEX, &[BOB, intended], "").status, 403, "not one of bob's");
     let both = "X-XCAP-Asserted-Identity: \"tel:+15550100\", \"sip:alice@example.com\"";
     assert_eq!(http.ask("GET", INDEX, &[both], "").status, 200);
-    assert_eq!(http.ask("GET", INDEX, &["X-3GPP-Asserted-Identity: nonsense"], "").status, 400);
+    for unreadable in ["nonsense", "", "\"sip:al\u{ef}ce@example.com\""] {
+        let field = format!("X-3GPP-Asserted-Identity: {unreadable}");
+        assert_eq!(http.ask("GET", INDEX, &[&field], "").status, 400, "{field}");
+    }
     assert_eq!(http.ask("GET", INDEX, &[], "").status, 200, "an element of the domain reads");
     assert_eq!(http.ask("PUT", INDEX, &[LISTS], &list(&[])).status, 403, "and does not write");
     let admin = "X-3GPP-Asserted-Identity: \"sip:admin@example.com\"";

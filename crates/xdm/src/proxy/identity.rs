@@ -59,7 +59,13 @@ pub fn claim<'f>(
     if !is_trusted {
         return Ok(Claim { asserted: Vec::new(), intended });
     }
+    let mut asserted = asserted.peekable();
+    let is_said = asserted.peek().is_some();
     let mut asserted = identities(asserted)?;
+    if is_said && asserted.is_empty() {
+        // A peer that meant to name somebody must not be taken for one that speaks for itself.
+        return Err(Disbelief::Malformed);
+    }
     match &intended {
         Some(intended) if asserted.is_empty() => asserted.push(intended.clone()),
         Some(intended) => {
@@ -156,6 +162,8 @@ mod tests {
             assert_eq!(said(true, &[wrong], &[]), Err(Disbelief::Malformed), "{wrong}");
             assert_eq!(said(false, &[], &[wrong]), Err(Disbelief::Malformed), "{wrong}");
         }
+        assert_eq!(said(true, &[""], &[]), Err(Disbelief::Malformed), "named nobody");
+        assert_eq!(said(true, &[" , "], &[ALICE]), Err(Disbelief::Malformed));
         assert_eq!(said(false, &[], &[ALICE, "\"sip:bob@example.com\""]), Err(Disbelief::Malformed));
         let many = (0..17).map(|n| format!("\"sip:u{n}@example.com\"")).collect::<Vec<_>>().join(",");
         assert_eq!(said(true, &[&many], &[]), Err(Disbelief::Malformed));

@@ -123,6 +123,10 @@ impl<N: Clone + Eq + Hash, O> Slab<N, O> {
                 place
             }
             None => {
+                // Owners are large, and there may be millions: room for a quarter more, not for twice as many.
+                if self.slots.len() == self.slots.capacity() {
+                    self.slots.reserve_exact((self.slots.len() / 4).max(16));
+                }
                 self.slots.push(Some(make()));
                 u32::try_from(self.slots.len() - 1).expect("bounded by a limit of the shard")
             }

@@ -1,0 +1,244 @@
+//! Whether a message costs the same however many subscriptions there are: nanoseconds of processor time per NOTIFY with
+//! its 200 and per refresh, and resident octets per subscription, without any socket. Sizes are the arguments.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring program, for a terminal")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use node::door::{Entry, ShardId, enter};
+use node::{Effects, Epoch, Limits, Listener, Oversize, Place, Settings, Shard};
+use presence::{Lifetimes, Policy, PublishPolicy, Watch};
+use sip::{Message, Name};
+use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
+
+/// Watchers of each presentity.
+const WATCHERS: usize = 10;
+/// Operations in one measurement, and how many are prepared at a time.
+const OPERATIONS: usize = 40_000;
+const BATCH: usize = 200;
+
+fn settings() -> Settings {
+    Settings {
+        domains: vec!["example.com".into()],
+        listeners: vec![Listener { protocol: Protocol::Udp, sent_by: "127.0.0.1:5060".into() }],
+        authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
+        policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone, ..Policy::default() },
+        publications: Lifetimes::HOUR,
+        subscriptions: Lifetimes::HOUR,
+        pace: Duration::ZERO,
+        lists: None,
+        documents: None,
+        changes_pace: Duration::ZERO,
+        oversize: Oversize::Datagram,
+        limits: Limits::default(),
+    }
+}
+
+struct World {
+    shard: Shard,
+    settings: Arc<Settings>,
+    out: Effects,
+    now: Timestamp,
+    flow: Flow,
+    /// Our tag by dialog.
+    tags: Vec<String>,
+    entity_tags: Vec<String>,
+    random: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        let settings = Arc::new(settings());
+        let place = Place { shard: ShardId(0), shards: 1, epoch: Epoch(1) };
+        let remote = "127.0.0.1:7000".parse().unwrap();
+        Self {
+            shard: Shard::new(Arc::clone(&settings), place, [7; 32]),
+            settings,
+            out: Effects::default(),
+            now: Timestamp::from_secs(1_700_000_000),
+            flow: Flow { protocol: Protocol::Udp, local: Local(0), remote, connection: Connection::NONE },
+            tags: Vec::new(),
+            entity_tags: Vec::new(),
+            random: 88_172_645_463_325_252,
+        }
+    }
+
+    fn draw(&mut self, below: usize) -> usize {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random % below as u64) as usize
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.now = self.now + Duration::from_micros(20);
+        if let Entry::Deliver { message, .. } = enter(bytes, self.flow, &self.settings, 1, &mut self.out) {
+            self.shard.receive(self.now, self.flow, &message, &mut self.out);
+        }
+        for enquiry in self.out.take_enquiries() {
+            self.shard.documents(self.now, &enquiry, Ok(Vec::new()), &mut self.out);
+        }
+    }
+
+    /// All messages of the batch; it is empty then.
+    fn flush(&mut self) -> Vec<Vec<u8>> {
+        let sent = self.out.outgoing().map(|message| [message.head, message.body].concat()).collect();
+        self.out.clear();
+        sent
+    }
+
+    /// Lets the node handle these; gives what it says, and adds to `spent` what that cost.
+    fn measured(&mut self, requests: &[Vec<u8>], spent: &mut Duration) -> Vec<Vec<u8>> {
+        let start = cpu();
+        requests.iter().for_each(|request| self.take(request));
+        *spent += cpu() - start;
+        self.flush()
+    }
+
+    fn grow(&mut self, subscriptions: usize) {
+        for index in self.tags.len()..subscriptions {
+            let user = index / WATCHERS;
+            if index % WATCHERS == 0 {
+                self.take(&publish(user, 1, None));
+                let answer = self.flush();
+                self.entity_tags.push(field(&answer[0], Name::SipETag));
+            }
+            self.take(&subscribe(user, index, 1, None));
+            let said = self.flush();
+            let to = field(&said[0], Name::To);
+            self.tags.push(to.rsplit("tag=").next().unwrap().to_owned());
+            said.iter().filter_map(|notify| ok(notify)).for_each(|answer| self.take(&answer));
+            self.flush();
+        }
+    }
+
+    /// Nanoseconds per NOTIFY with its answer; presentities at random.
+    fn notify(&mut self, number: usize) -> f64 {
+        let (mut spent, mut told) = (Duration::ZERO, 0_u32);
+        for batch in 0..OPERATIONS / BATCH {
+            let mut publishes = Vec::new();
+            let mut users = Vec::new();
+            for _ in 0..BATCH / WATCHERS {
+                let user = self.draw(self.entity_tags.len());
+                if users.contains(&user) {
+                    continue;
+                }
+                let count = number * OPERATIONS + batch * BATCH + users.len() + 2;
+                publishes.push(publish(user, count, Some(&self.entity_tags[user])));
+                users.push(user);
+            }
+            let mut answered = users.into_iter();
+            let mut said = self.measured(&publishes, &mut spent);
+            while !said.is_empty() {
+                let mut answers = Vec::new();
+                for message in &said {
+                    match ok(message) {
+                        Some(answer) => answers.push(answer),
+                        None => self.entity_tags[answered.next().unwrap()] = field(message, Name::SipETag),
+                    }
+                }
+                told += u32::try_from(answers.len()).unwrap();
+                said = self.measured(&answers, &mut spent);
+            }
+        }
+        spent.as_nanos() as f64 / f64::from(told)
+    }
+
+    /// Nanoseconds per refresh with its NOTIFY and the answer to it; dialogs at random.
+    fn refresh(&mut self, number: usize) -> f64 {
+        let (mut spent, mut count) = (Duration::ZERO, 0_u32);
+        for batch in 0..OPERATIONS / BATCH {
+            let mut dialogs: Vec<usize> = (0..BATCH).map(|_| self.draw(self.tags.len())).collect();
+            dialogs.sort_unstable();
+            dialogs.dedup();
+            let cseq = 2 + number * (OPERATIONS / BATCH) + batch;
+            let requests: Vec<_> = dialogs
+                .iter()
+                .map(|index| subscribe(index / WATCHERS, *index, cseq, Some(&self.tags[*index])))
+                .collect();
+            let mut said = self.measured(&requests, &mut spent);
+            while !said.is_empty() {
+                let answers: Vec<_> = said.iter().filter_map(|message| ok(message)).collect();
+                count += u32::try_from(answers.len()).unwrap();
+                said = self.measured(&answers, &mut spent);
+            }
+        }
+        spent.as_nanos() as f64 / f64::from(count)
+    }
+}
+
+fn publish(user: usize, number: usize, tag: Option<&str>) -> Vec<u8> {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
+         xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" \
+         entity=\"sip:alice{user}@example.com\">\n  <tuple id=\"t4711\"><status><basic>open</basic></status>\
+         <contact priority=\"0.8\">sip:alice{user}@example.com</contact><note xml:lang=\"en\">{number}</note>\
+         <timestamp>2026-11-23T10:00:00Z</timestamp></tuple>\n  <dm:person id=\"p1\"><rpid:activities><rpid:busy/>\
+         </rpid:activities><dm:note>In a meeting until noon</dm:note></dm:person>\n</presence>\n"
+    );
+    let tag = tag.map(|tag| format!("SIP-If-Match: {tag}\r\n")).unwrap_or_default();
+    format!(
+        "PUBLISH sip:alice{user}@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bKp{user}-{number};rport\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:alice{user}@example.com>;tag=f{number}\r\nTo: <sip:alice{user}@example.com>\r\n\
+         Call-ID: pub{user}@127.0.0.1\r\nCSeq: {number} PUBLISH\r\nEvent: presence\r\nExpires: 3600\r\n{tag}\
+         Content-Type: application/pidf+xml\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn subscribe(user: usize, watcher: usize, cseq: usize, tag: Option<&str>) -> Vec<u8> {
+    let tag = tag.map(|tag| format!(";tag={tag}")).unwrap_or_default();
+    format!(
+        "SUBSCRIBE sip:alice{user}@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bKs{watcher}-{cseq};rport\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:watcher{watcher}@example.com>;tag=w{watcher}\r\nTo: <sip:alice{user}@example.com>{tag}\r\n\
+         Call-ID: sub-{watcher}@127.0.0.1\r\nCSeq: {cseq} SUBSCRIBE\r\nContact: <sip:watcher{watcher}@127.0.0.1:7000>\r\n\
+         Event: presence\r\nAccept: application/pidf+xml\r\nExpires: 3600\r\nContent-Length: 0\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+fn ok(notify: &[u8]) -> Option<Vec<u8>> {
+    let message = Message::parse(notify, &sip::Limits::default()).unwrap();
+    message.method()?;
+    let mut bytes = Vec::new();
+    sip::respond(&mut bytes, &message, 200, None, None).finish(&[]);
+    Some(bytes)
+}
+
+fn field(message: &[u8], name: Name) -> String {
+    Message::parse(message, &sip::Limits::default()).unwrap().get(name).unwrap().to_owned()
+}
+
+/// CPU time of this thread so far: what other programs do on the machine does not count, but for the caches.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+}
+
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
+
+fn main() {
+    let mut sizes: Vec<usize> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
+    if sizes.is_empty() {
+        sizes = vec![1_000, 10_000, 100_000, 1_000_000];
+    }
+    let mut world = World::new();
+    println!("{:>12} {:>12} {:>12} {:>18}", "", "NOTIFY ns", "refresh ns", "B per subscription");
+    for (number, size) in sizes.into_iter().enumerate() {
+        world.grow(size);
+        let rounds =
+            (0..3).map(|round| (world.notify(3 * number + round), world.refresh(3 * number + round)));
+        let mut rounds: Vec<_> = rounds.collect();
+        rounds.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        let notify = rounds[0].0;
+        let refresh = rounds.iter().map(|(_, refresh)| *refresh).fold(f64::MAX, f64::min);
+        // What the measuring itself keeps: two texts for each dialog.
+        let own = size * (24 + 32) + size / WATCHERS * (24 + 32);
+        let each = resident().saturating_sub(own) / size;
+        println!("{size:>12} {notify:>12.0} {refresh:>12.0} {each:>18}");
+    }
+}

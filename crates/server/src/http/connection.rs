@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header;
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode, Version};
@@ -126,13 +126,16 @@ async fn say_late<T: AsyncWrite + Unpin>(mut stream: T, patience: Duration) {
 }
 
 async fn respond<S: Site>(house: &House<S>, request: Request<Incoming>, peer: SocketAddr) -> Sent {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let conditions = settle_conditions(&mut parts.headers);
     let head = Head { parts, peer, at: house.clock.elapsed() };
     let packs = answer::takes_gzip(&head);
     let before = house.counts.at_work.fetch_add(1, Ordering::Relaxed);
     let mut answer = if before >= house.limits.at_work {
         let busy = Answer::later(StatusCode::SERVICE_UNAVAILABLE, 1, "too many requests are at work");
         if body::discard(body, house.limits.header_timeout).await { busy } else { busy.closing() }
+    } else if let Err(refused) = conditions {
+        unread(refused, &head, body, &house.limits).await
     } else {
         work(house, head, body).await
     };
@@ -186,6 +189,23 @@ async fn unread(refused: Answer, head: &Head, body: Incoming, limits: &Limits) -
     } else {
         refused.closing()
     }
+}
+
+/// Makes one line of each condition that came in several, RFC 9110 §5.3. One that cannot be read is refused: passed over,
+/// it would let a client overwrite what it never saw.
+fn settle_conditions(headers: &mut HeaderMap) -> Result<(), Answer> {
+    for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
+        let lines = headers.get_all(&name).iter().map(HeaderValue::to_str).collect::<Result<Vec<_>, _>>();
+        let Ok(lines) = lines else {
+            let what = format!("{name} holds what no entity-tag has");
+            return Err(Answer::text(StatusCode::BAD_REQUEST, &what));
+        };
+        if lines.len() > 1 {
+            let line = HeaderValue::from_str(&lines.join(", ")).expect("it was text, line by line");
+            headers.insert(name, line);
+        }
+    }
+    Ok(())
 }
 
 /// What the entrance itself refuses by the head.

@@ -36,7 +36,8 @@ fn a_document_is_made_read_changed_and_removed_under_its_tag() {
     let old = format!("If-Match: {}", got.etag());
     assert_eq!(http.ask("DELETE", &element("bob"), &[&old], "").status, 412);
     let new = format!("If-Match: {}", added.etag());
-    assert_eq!(http.ask("DELETE", &element("bob"), &[&new], "").status, 200);
+    assert_eq!(http.ask("DELETE", &element("bob"), &["If-Match: \"\u{e9}\""], "").status, 400);
+    assert_eq!(http.ask("DELETE", &element("bob"), &[&old, &new], "").status, 200, "either will do");
     assert_eq!(http.ask("GET", INDEX, &[], "").text(), list(&["carol"]));
     let options = http.ask("OPTIONS", INDEX, &[], "");
     assert_eq!((options.status, options.field("allow")), (200, Some("GET, HEAD, PUT, DELETE, OPTIONS")));

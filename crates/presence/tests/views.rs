@@ -1,12 +1,15 @@
 //! Views: what permissions leave of a document, beside a naive reference; and who sees what of whom nothing is known.
 
+#[path = "model/filter.rs"]
+mod filter;
 mod model;
 
 use std::collections::BTreeSet;
 
 use documents::pidf::{self, Kind, Presence};
-use documents::rules::{Attribute, Permissions, Ruleset, Selection, Selector, SubHandling, UserInput};
-use model::{Component, print, read};
+use documents::rules::{Attribute, Permissions, Ruleset, Selection, SubHandling};
+use filter::{any_permissions, naive};
+use model::{print, read};
 use presence::rules::{Composed, Decision, Removal, published};
 use proptest::prelude::*;
 use sip::Aor;
@@ -269,147 +272,6 @@ fn a_third_party_publishes_what_it_is_granted() {
     let names: Vec<&str> = parts[1].children.keys().map(String::as_str).collect();
     // There is no `allow-sphere`, so its name is what allows it.
     assert_eq!(names, ["dm:note", "dm:timestamp", "r:activities", "r:sphere"]);
-}
-
-/// What of a child may be seen, said as plainly as can be.
-fn naive_child(permissions: &Permissions, kind: &str, name: &str, text: &str) -> Option<String> {
-    let with_attributes = |attributes: &str| Some(format!("{text}{attributes}"));
-    if permissions.all_attributes {
-        return if name == "r:user-input" {
-            with_attributes(" idle-threshold last-input since")
-        } else {
-            Some(text.to_owned())
-        };
-    }
-    let granted = match name {
-        "@hidden" | "status/x:y" => false,
-        "p:contact" | "p:timestamp" | "dm:timestamp" | "status/p:basic" | "op:service-description" => true,
-        "dm:deviceID" => kind == "device" || permissions.attributes.contains(Attribute::DeviceId),
-        "p:note" | "dm:note" => permissions.attributes.contains(Attribute::Note),
-        "r:class" => permissions.attributes.contains(Attribute::Class),
-        "r:mood" => permissions.attributes.contains(Attribute::Mood),
-        "r:activities" => permissions.attributes.contains(Attribute::Activities),
-        "op:willingness" => permissions.attributes.contains(Attribute::Willingness),
-        "op:network-availability" => permissions.attributes.contains(Attribute::NetworkAvailability),
-        "x:y" => permissions.unknown.contains(&("urn:x".into(), "y".into())),
-        "r:user-input" => {
-            return match permissions.user_input {
-                UserInput::Nothing => None,
-                UserInput::Bare => with_attributes(""),
-                UserInput::Thresholds => with_attributes(" idle-threshold"),
-                UserInput::Full => with_attributes(" idle-threshold last-input since"),
-            };
-        }
-        other => panic!("the model has no {other}"),
-    };
-    granted.then(|| text.to_owned())
-}
-
-fn naive(components: &[Component], permissions: &Permissions) -> Vec<Component> {
-    let is_selected = |component: &Component| {
-        let selection = match component.kind {
-            "tuple" => &permissions.services,
-            "person" => &permissions.persons,
-            "device" => &permissions.devices,
-            _ => {
-                let has_note = permissions.all_attributes || permissions.attributes.contains(Attribute::Note);
-                return permissions.persons == Selection::All && has_note;
-            }
-        };
-        let Selection::Some(selectors) = selection else { return true };
-        selectors.iter().any(|selector| match selector {
-            Selector::Class(class) => component.one("r:class") == Some(class),
-            Selector::OccurrenceId(id) => *component.id == **id,
-            Selector::ServiceUri(uri) => {
-                component.one("p:contact").is_some_and(|it| it.split('|').next() == Some(uri))
-            }
-            Selector::ServiceUriScheme(scheme) => {
-                component.one("p:contact").is_some_and(|it| it.split(':').next() == Some(scheme))
-            }
-            Selector::ServiceId(id) => {
-                component.one("op:service-description").is_some_and(|it| it.split('|').next() == Some(id))
-            }
-            Selector::DeviceId(id) => component.one("dm:deviceID") == Some(id),
-        })
-    };
-    let mut seen: Vec<Component> =
-        components.iter().filter(|component| is_selected(component)).cloned().collect();
-    for component in &mut seen {
-        if component.kind == "note" {
-            continue;
-        }
-        component.children.insert("@hidden".to_owned(), BTreeSet::from(["1".to_owned()]));
-        let children = core::mem::take(&mut component.children);
-        for (name, texts) in children {
-            let texts: BTreeSet<String> = texts
-                .iter()
-                .filter_map(|text| naive_child(permissions, component.kind, &name, text))
-                .collect();
-            if !texts.is_empty() {
-                component.children.insert(name, texts);
-            }
-        }
-    }
-    seen
-}
-
-fn selection(kind: u8) -> impl Strategy<Value = Selection> {
-    let selectors: Vec<Selector> = match kind {
-        0 => vec![
-            Selector::Class("biz".into()),
-            Selector::OccurrenceId("b".into()),
-            Selector::ServiceUri("tel:+1".into()),
-            Selector::ServiceUriScheme("sip".into()),
-            Selector::ServiceId("im".into()),
-        ],
-        1 => vec![Selector::Class("biz".into()), Selector::OccurrenceId("b".into())],
-        _ => vec![
-            Selector::Class("biz".into()),
-            Selector::OccurrenceId("b".into()),
-            Selector::DeviceId("urn:d1".into()),
-        ],
-    };
-    let count = selectors.len();
-    prop_oneof![
-        proptest::sample::subsequence(selectors, 0..=count)
-            .prop_map(|selectors| Selection::Some(selectors.into_iter().collect())),
-        Just(Selection::All),
-    ]
-}
-
-fn any_permissions() -> impl Strategy<Value = Permissions> {
-    let attributes = [
-        Attribute::Activities,
-        Attribute::Class,
-        Attribute::DeviceId,
-        Attribute::Mood,
-        Attribute::Note,
-        Attribute::Willingness,
-        Attribute::NetworkAvailability,
-    ];
-    let levels = [UserInput::Nothing, UserInput::Bare, UserInput::Thresholds, UserInput::Full];
-    (
-        (selection(0), selection(1), selection(2)),
-        proptest::sample::subsequence(attributes.to_vec(), 0..=7),
-        proptest::sample::select(levels.to_vec()),
-        any::<bool>(),
-        proptest::bool::weighted(0.2),
-    )
-        .prop_map(|((services, persons, devices), attributes, user_input, unknown, all_attributes)| {
-            let mut permissions = Permissions {
-                services,
-                persons,
-                devices,
-                user_input,
-                all_attributes,
-                ..Permissions::default()
-            };
-            attributes.into_iter().for_each(|attribute| permissions.attributes.insert(attribute));
-            if unknown {
-                permissions.unknown.insert(("urn:x".into(), "y".into()));
-            }
-            permissions
-        })
 }
 
 proptest! {

@@ -130,8 +130,8 @@ async fn respond<S: Site>(house: &House<S>, request: Request<Incoming>, peer: So
     let conditions = settle_conditions(&mut parts.headers);
     let head = Head { parts, peer, at: house.clock.elapsed() };
     let packs = answer::takes_gzip(&head);
-    let before = house.counts.at_work.fetch_add(1, Ordering::Relaxed);
-    let mut answer = if before >= house.limits.at_work {
+    let place = AtWork::take(&house.counts);
+    let mut answer = if place.before >= house.limits.at_work {
         let busy = Answer::later(StatusCode::SERVICE_UNAVAILABLE, 1, "too many requests are at work");
         if body::discard(body, house.limits.header_timeout).await { busy } else { busy.closing() }
     } else if let Err(refused) = conditions {
@@ -139,12 +139,31 @@ async fn respond<S: Site>(house: &House<S>, request: Request<Incoming>, peer: So
     } else {
         work(house, head, body).await
     };
-    house.counts.at_work.fetch_sub(1, Ordering::Relaxed);
+    drop(place);
     house.counts.answered(answer.status.as_u16());
     if house.stopping.load(Ordering::Relaxed) {
         answer = answer.closing();
     }
     answer.send(packs)
+}
+
+/// Counts a request for as long as it is at work: also one that ends with its connection.
+struct AtWork<'c> {
+    counts: &'c Counts,
+    /// How many others there were.
+    before: usize,
+}
+
+impl<'c> AtWork<'c> {
+    fn take(counts: &'c Counts) -> Self {
+        Self { before: counts.at_work.fetch_add(1, Ordering::Relaxed), counts }
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.counts.at_work.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The site's work. A panic in it is a fault of ours: it is told in the log, and the client learns the status only.

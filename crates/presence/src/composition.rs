@@ -155,9 +155,11 @@ const PERMANENT: u64 = 0;
 
 /// Whether any element may hold for a time only: surely not, or perhaps.
 fn is_timed(document: &Presence) -> bool {
-    // Whoever limits an element in time writes one of these words.
+    // Whoever limits an element in time writes one of these attributes; a note may hold the words.
     let text = str::from_utf8(document.bytes()).unwrap_or_default();
-    text.contains("until") || text.contains("from")
+    ["until", "from"].iter().any(|word| {
+        text.match_indices(word).any(|(at, _)| text[at + word.len()..].trim_start().starts_with('='))
+    })
 }
 
 /// Whether a document's entity is the presentity, whatever scheme and escapes it is written with.

@@ -1,6 +1,9 @@
 //! Any bytes against every grammar: bytes and tree are judged alike, and what is valid is read by who reads it.
 #![no_main]
 
+use documents::resource_lists::{NoReferences, ResourceLists, flatten};
+use documents::rlmi::Table;
+use documents::rls_services::Services;
 use documents::xcap_caps::Capabilities;
 use documents::xcap_diff::XcapDiff;
 use documents::xcap_directory::Directory;
@@ -43,5 +46,22 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Ok(diff) = XcapDiff::parse(bytes, &limits) {
         XcapDiff::parse(&diff.print(), &Limits::NONE).expect("it was printed by us");
+    }
+    if let Ok(lists) = ResourceLists::parse(bytes, &limits) {
+        let again = ResourceLists::parse(&lists.print(), &Limits::NONE).expect("it was printed by us");
+        assert_eq!(again, lists);
+        let bounds = resource_lists::Limits::DEFAULT;
+        for list in &lists.lists {
+            assert!(flatten(list, &mut NoReferences, &bounds).entries.len() <= bounds.entries);
+        }
+    }
+    if let Ok(services) = Services::parse(bytes, &limits) {
+        let again = Services::parse(&services.print(), &Limits::NONE).expect("it was printed by us");
+        assert_eq!(again, services);
+    }
+    if let Ok(list) = rlmi::List::parse(bytes, &limits) {
+        let again = rlmi::List::parse(&list.print(), &Limits::NONE).expect("it was printed by us");
+        assert_eq!(again, list);
+        Table::default().apply(list, |_| None);
     }
 });

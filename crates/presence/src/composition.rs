@@ -172,8 +172,3 @@ fn names(entity: &str, presentity: &Aor) -> bool {
     }
     Uri::parse(entity).ok().and_then(|uri| Aor::of(&uri)).is_some_and(|entity| entity == *presentity)
 }
-
-/// Composes once, by the default policy, what does not change with time. See [`Composer::compose`].
-pub fn compose<'a>(presentity: &Aor, publications: &'a [Publication<Presence>]) -> Cow<'a, Presence> {
-    Composer::default().compose(presentity, publications, None, Policy::Merge, Timestamp::ZERO).document
-}

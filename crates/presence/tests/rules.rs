@@ -307,7 +307,6 @@ fn who_may_publish_is_said_by_its_own_action() {
     let [calendar, other] = ["sip:calendar@apps.home1.example", "sip:eve@home1.example"].map(|it| [aor(it)]);
     let published = rules.publication(&Requester::known(&calendar), &when(&())).expect("it is allowed");
     assert!(published.grants(Attribute::Activities) && !published.grants(Attribute::Mood));
-    assert!(!rules.permanent_state(&Requester::known(&calendar), &when(&())));
     assert_eq!(rules.publication(&Requester::known(&other), &when(&())), None);
 }
 

@@ -181,27 +181,37 @@ impl Outline {
 impl Presence {
     /// What its components are made of. Reads the document again: once per change of it, not per watcher.
     pub fn outline(&self) -> Outline {
+        self.read_outline(true)
+    }
+
+    /// The same without what children mean, for who does not compare them: half the time.
+    pub fn shape(&self) -> Outline {
+        self.read_outline(false)
+    }
+
+    fn read_outline(&self, with_meaning: bool) -> Outline {
         const ACCEPTED: &str = "the document was accepted before";
         let mut scanner = Scanner::new(self.bytes(), &Limits::NONE).expect(ACCEPTED);
         let kinds: Vec<Kind> = self.elements().map(|element| element.kind).collect();
-        outline(&mut scanner, &kinds).expect(ACCEPTED)
+        outline(&mut scanner, &kinds, with_meaning).expect(ACCEPTED)
     }
 }
 
-fn outline(scanner: &mut Scanner<'_>, kinds: &[Kind]) -> Result<Outline, xml::Error> {
+fn outline(scanner: &mut Scanner<'_>, kinds: &[Kind], with_meaning: bool) -> Result<Outline, xml::Error> {
     scanner.root()?;
     let root_language = language(scanner);
     let mut components = Vec::with_capacity(kinds.len());
     for kind in kinds {
         let Some(start) = next(scanner, 1)? else { break };
         let language = language(scanner).or_else(|| root_language.clone()).unwrap_or_default();
+        let language = with_meaning.then_some(&*language);
         let mut component =
             Component { kind: *kind, start: start.span, children: Vec::new(), meaning: String::new() };
         if matches!(kind, Kind::Note | Kind::Other) {
-            component.meaning = child(scanner, &start, &language)?.meaning;
+            component.meaning = child(scanner, &start, language)?.meaning;
         } else {
             while let Some(start) = next(scanner, 2)? {
-                component.children.push(child(scanner, &start, &language)?);
+                component.children.push(child(scanner, &start, language)?);
             }
         }
         components.push(component);
@@ -225,16 +235,19 @@ fn language(scanner: &Scanner<'_>) -> Option<String> {
     scanner.attribute(XML_NAMESPACE, "lang").map(|attribute| attribute.value.text().into_owned())
 }
 
-/// Reads an element up to its end. `language` is what it inherits.
-fn child(scanner: &mut Scanner<'_>, start: &Start<'_>, language: &str) -> Result<Child, xml::Error> {
+/// Reads an element up to its end. `language` is what it inherits; `None` if nobody asks what it means.
+fn child(scanner: &mut Scanner<'_>, start: &Start<'_>, language: Option<&str>) -> Result<Child, xml::Error> {
     let namespace: Box<str> = start.name.namespace.text().into();
     let local: Box<str> = start.name.local.into();
     let timing = timing(scanner, &namespace, &local);
     let priority = scanner.attribute("", "priority").filter(|_| &*local == "contact");
     let priority = priority.and_then(|written| thousandths(&written.value.text()));
     let mut meaning = String::new();
-    meaning.push_str(language);
-    open(scanner, start, &mut meaning);
+    let with_meaning = language.is_some();
+    if let Some(language) = language {
+        meaning.push_str(language);
+        open(scanner, start, &mut meaning);
+    }
     let is_split = matches!(
         (&*namespace, &*local),
         (PIDF, "status") | (OMA_PRES, "service-description") | (RPID, "sphere")
@@ -245,23 +258,28 @@ fn child(scanner: &mut Scanner<'_>, start: &Start<'_>, language: &str) -> Result
     let span = loop {
         match scanner.pull()? {
             Some(Token::Start(start)) if is_split => {
-                let child = child(scanner, &start, "")?;
+                let child = child(scanner, &start, with_meaning.then_some(""))?;
                 // A description is for people: services that differ in it alone are the same.
                 if !child.is(OMA_PRES, "description") {
                     meaning.push_str(&child.meaning);
                 }
                 children.push(child);
             }
-            Some(Token::Start(start)) => open(scanner, &start, &mut meaning),
+            Some(Token::Start(start)) if with_meaning => open(scanner, &start, &mut meaning),
+            Some(Token::Start(_)) => {}
             Some(Token::Text(part) | Token::CData(part)) => {
                 let part = part.value.text();
-                meaning.push_str(trim(&part));
+                if with_meaning {
+                    meaning.push_str(trim(&part));
+                }
                 if scanner.depth() == depth {
                     text.push_str(&part);
                 }
             }
             Some(Token::End(end)) => {
-                meaning.push(CLOSE);
+                if with_meaning {
+                    meaning.push(CLOSE);
+                }
                 if scanner.depth() < depth {
                     break end.element;
                 }

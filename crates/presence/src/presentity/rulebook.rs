@@ -178,9 +178,4 @@ impl Presentity {
         self.changed_at = was_before.unwrap_or(self.changed_at);
         self.reauthorize(now, terms, out);
     }
-
-    /// The rules of the presentity.
-    pub fn authorization(&self) -> &Authorization {
-        &self.rulebook.authorization
-    }
 }

@@ -151,11 +151,6 @@ impl Authorization {
         })
     }
 
-    /// Whether somebody else than the presentity may handle its permanent presence state.
-    pub fn permanent_state(&self, requester: &Requester<'_>, when: &Circumstances<'_>) -> bool {
-        self.granted(requester, when, |rule| rule.permanent).is_some()
-    }
-
     /// The matching rules, if any of them grants that. Where it depends on a list that cannot be read, none does.
     fn granted(
         &self,

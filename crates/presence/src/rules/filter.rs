@@ -20,7 +20,7 @@ pub struct Removal {
 
 /// What of a document somebody else than the presentity may publish who is granted that.
 pub fn published(document: &Presence, permissions: &Permissions) -> Presence {
-    filtered(document, &document.outline(), permissions, Usage::Publication, None)
+    filtered(document, &document.shape(), permissions, Usage::Publication, None)
 }
 
 /// Which permissions govern which elements.

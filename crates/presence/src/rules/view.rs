@@ -66,7 +66,7 @@ impl Composed {
         let (document, outline) = self.parts.get_or_init(|| {
             let document = Presence::from_shared(Arc::clone(&self.content.body), &xml::Limits::NONE);
             let document = document.expect("it was composed of accepted documents");
-            let outline = document.outline();
+            let outline = document.shape();
             (document, outline)
         });
         filtered(document, outline, permissions, Usage::Presence, removed)

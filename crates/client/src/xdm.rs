@@ -10,7 +10,7 @@
 //! options.password = Some("wonderland".into());
 //! let client = XdmClient::new(options)?;
 //! let friends = Resource::own("resource-lists", "index").node(r#"resource-lists/list[@name="friends"]"#);
-//! client.put(&friends, b"<list name=\"friends\"/>", &Condition::None).await?;
+//! client.put(&friends, r#"<list name="friends"/>"#, &Condition::None).await?;
 //! # Ok(())
 //! # }
 //! ```

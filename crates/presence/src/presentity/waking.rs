@@ -12,7 +12,7 @@ use super::{Presentity, Terms};
 use crate::outbox::Outbox;
 
 impl Presentity {
-    /// A wake-up that was asked for a publication, named by its row, has come; or, with [`CLOCK`], one for what time does.
+    /// A wake-up that was asked for a publication, named by its row, has come; or, with `CLOCK`, one for what time does.
     pub fn due(&mut self, now: Timestamp, terms: &Terms<'_>, at: Timestamp, id: u64, out: &mut Outbox) {
         if id == CLOCK {
             return self.due_clock(now, terms, at, out);

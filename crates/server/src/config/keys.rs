@@ -167,7 +167,7 @@ tables! {
         /// What a rule shows that allows and has no transformations: "nothing" (RFC 5025) or "everything" (what some
         /// clients mean by it).
         bare_allow: BareAllow = BareAllow::Nothing, reload;
-        /// Who may watch at all, before anybody's rules: domains and users, such as ["example.com", "sip:bob@example.net"].
+        /// Who may watch at all, before anybody's rules: domains and users, such as `["example.com", "sip:bob@example.net"]`.
         /// Others are refused with 403. Empty: everybody.
         entitled: Vec<String> = Vec::new(), reload;
         /// How several publications of a presentity become one document: "merge" (what agrees is merged, what is in conflict
@@ -211,7 +211,7 @@ tables! {
     Xdm ["xdm"] {
         /// The path of the XCAP root: documents lie at https://host:port/xcap-root/auid/users/xui/name.
         root: String = "/xcap-root".to_owned(), restart;
-        /// Scheme, host and port by which clients reach the entrance, such as "https://xcap.example.com"; directories and
+        /// Scheme, host and port by which clients reach the entrance, such as `"https://xcap.example.com"`; directories and
         /// change notifications name documents by it. Empty: made of the first listen address.
         public: String = String::new(), restart;
         /// Users who act for the provider, such as "admin@example.com": they read and write everything, also what is
@@ -253,7 +253,7 @@ tables! {
         /// Peers (addresses or ranges) whose X-3GPP-Asserted-Identity and X-XCAP-Asserted-Identity are believed, such as an
         /// authentication proxy, or an Aggregation Proxy before this XDMS.
         trusted_peers: Vec<Network> = Vec::new(), reload;
-        /// Document servers elsewhere, by application usage: { "resource-lists" = "https://lists.example.com/xcap-root" }.
+        /// Document servers elsewhere, by application usage: `{ "resource-lists" = "https://lists.example.com/xcap-root" }`.
         /// Usages that are not named are served here.
         routes: Named<Address> = Named(BTreeMap::new()), restart;
         /// Certificates (PEM) that remote document servers are checked against. Empty: the one of this server, so that

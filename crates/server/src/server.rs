@@ -121,7 +121,7 @@ impl Server {
             addresses.push(Address::new(mail_slot, order_sender, poller.waker()));
             desks.push((poller, mail, orders));
         }
-        let post = Post::new(addresses, Arc::clone(&status));
+        let post = Post::new(addresses, config.limits.mailbox, Arc::clone(&status));
         let mut sockets = datagram_sockets(&listen, shards)?;
         let streams =
             start_streams(&config, &listen, &runtime, StreamDoor::new(post.clone(), Arc::clone(&settings)))?;

@@ -1,6 +1,7 @@
 //! From sockets to shards and back: one thread per shard, and the mail between threads.
 
 pub mod bind;
+pub mod bundle;
 pub mod held;
 pub mod turn;
 
@@ -12,22 +13,14 @@ use std::sync::mpsc::Sender;
 
 use node::{Effects, Enquiry, Entry, Letter, Settings, ShardId, Storage, enter, overloaded};
 use sip_stack::{Flow, Protocol};
-use transport::mailbox::Slot;
+use transport::mailbox::{Refused, Slot};
 use transport::poll::Waker;
 use transport::tcp::{StreamEvent, Streams};
 use xcap::{Change, Found, Unavailable};
 
+use self::bundle::Bundle;
 use crate::explain::Question;
 use crate::status::Status;
-
-/// A message for a shard, from another shard's socket or from a stream.
-#[derive(Debug)]
-pub struct Mail {
-    /// Where it came from.
-    pub flow: Flow,
-    /// The whole message; the door has let it in.
-    pub bytes: Box<[u8]>,
-}
 
 /// What a shard must hear even when its mailbox is full. Seldom: a stream's end, the store, documents, the operator.
 #[derive(Clone, Debug)]
@@ -55,14 +48,14 @@ pub enum Order {
 /// How one shard is reached.
 #[derive(Clone, Debug)]
 pub struct Address {
-    mailbox: Slot<Mail>,
+    mailbox: Slot<Bundle>,
     orders: Sender<Order>,
     waker: Waker,
 }
 
 impl Address {
     /// The address made of both ways in.
-    pub fn new(mailbox: Slot<Mail>, orders: Sender<Order>, waker: Waker) -> Self {
+    pub fn new(mailbox: Slot<Bundle>, orders: Sender<Order>, waker: Waker) -> Self {
         Self { mailbox, orders, waker }
     }
 
@@ -77,13 +70,15 @@ impl Address {
 #[derive(Clone)]
 pub struct Post {
     addresses: Arc<[Address]>,
+    /// Messages that may wait for one shard; several senders at once may pass it by what each has in hand.
+    limit: usize,
     status: Arc<Status>,
 }
 
 impl Post {
-    /// A post for these shards, in their order.
-    pub fn new(addresses: Vec<Address>, status: Arc<Status>) -> Self {
-        Self { addresses: addresses.into(), status }
+    /// A post for these shards, in their order. `limit` messages may wait for each.
+    pub fn new(addresses: Vec<Address>, limit: usize, status: Arc<Status>) -> Self {
+        Self { addresses: addresses.into(), limit, status }
     }
 
     /// How many shards there are.
@@ -91,18 +86,26 @@ impl Post {
         u16::try_from(self.addresses.len()).expect("the configuration bounds shards")
     }
 
-    /// Brings a copy of a message; false if the mailbox is full.
-    #[must_use]
-    pub fn bring(&self, shard: ShardId, flow: Flow, bytes: &[u8]) -> bool {
-        let index = usize::from(shard.0);
+    /// Whether a shard would take one message more, beside those that the sender has `in_hand` for it.
+    pub fn has_room(&self, shard: ShardId, in_hand: usize) -> bool {
+        self.waiting(shard).load(Ordering::Relaxed) + in_hand < self.limit
+    }
+
+    /// Brings messages that the door has let in; hands them back if the mailbox is full.
+    pub fn bring(&self, shard: ShardId, bundle: Bundle) -> Result<(), Bundle> {
+        let count = bundle.len();
         // Counted before it is sent: the owner must never count down first.
-        let waiting: &AtomicUsize = &self.status.shards[index].waiting;
-        waiting.fetch_add(1, Ordering::Relaxed);
-        let brought = self.addresses[index].mailbox.try_send(Mail { flow, bytes: bytes.into() }).is_ok();
-        if !brought {
-            waiting.fetch_sub(1, Ordering::Relaxed);
-        }
-        brought
+        self.waiting(shard).fetch_add(count, Ordering::Relaxed);
+        self.addresses[usize::from(shard.0)].mailbox.try_send(bundle).map_err(|refused| {
+            self.waiting(shard).fetch_sub(count, Ordering::Relaxed);
+            match refused {
+                Refused::Full(bundle) | Refused::Closed(bundle) => bundle,
+            }
+        })
+    }
+
+    fn waiting(&self, shard: ShardId) -> &AtomicUsize {
+        &self.status.shards[usize::from(shard.0)].waiting
     }
 
     /// Gives one shard an order.
@@ -146,7 +149,7 @@ impl StreamDoor {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Entry::Deliver { shard, .. } =
             enter(bytes, flow, &self.settings, self.post.shards(), &mut answers)
-            && !self.post.bring(shard, flow, bytes)
+            && !(self.post.has_room(shard, 0) && self.post.bring(shard, Bundle::of(flow, bytes)).is_ok())
         {
             overloaded(bytes, flow, &self.settings, &mut answers);
         }
@@ -160,5 +163,51 @@ impl StreamDoor {
                 streams.send(message.flow, message.head, message.body);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sip_stack::{Connection, Local};
+    use transport::mailbox::{Mailbox, mailbox};
+    use transport::poll::Poller;
+
+    use super::*;
+
+    const FLOW: Flow = Flow {
+        protocol: Protocol::Udp,
+        local: Local(0),
+        remote: core::net::SocketAddr::V4(core::net::SocketAddrV4::new(core::net::Ipv4Addr::LOCALHOST, 1)),
+        connection: Connection::NONE,
+    };
+
+    fn one_shard(limit: usize) -> (Post, Mailbox<Bundle>) {
+        let poller = Poller::new().unwrap();
+        let (slot, mailbox) = mailbox(limit, poller.waker());
+        let address = Address::new(slot, std::sync::mpsc::channel().0, poller.waker());
+        (Post::new(vec![address], limit, Arc::new(Status::new(1))), mailbox)
+    }
+
+    #[test]
+    fn a_shard_has_room_for_as_many_messages_as_its_limit_whatever_their_bundles() {
+        let (post, mut mailbox) = one_shard(4);
+        let mut bundle = Bundle::default();
+        for in_hand in 0..3 {
+            assert!(post.has_room(ShardId(0), in_hand));
+            bundle.push(FLOW, b"x");
+        }
+        post.bring(ShardId(0), bundle).unwrap();
+        assert!(post.has_room(ShardId(0), 0));
+        assert!(!post.has_room(ShardId(0), 1), "three wait and one is in hand");
+        assert_eq!(mailbox.take().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn what_a_shard_that_has_ended_does_not_take_comes_back_and_waits_for_nobody() {
+        let (post, mailbox) = one_shard(4);
+        drop(mailbox);
+        let refused = post.bring(ShardId(0), Bundle::of(FLOW, b"x")).unwrap_err();
+        assert_eq!(refused.iter().map(|(_, bytes)| bytes).collect::<Vec<_>>(), [b"x"]);
+        assert_eq!(post.waiting(ShardId(0)).load(Ordering::Relaxed), 0);
     }
 }

@@ -14,8 +14,9 @@ use transport::poll::Poller;
 use transport::tcp::Streams;
 use transport::udp::UdpEnd;
 
+use super::bundle::{Bundle, Spare};
 use super::held::Held;
-use super::{Mail, Order, Post};
+use super::{Order, Post};
 use crate::clock::Clock;
 use crate::library::Desk;
 use crate::status::{Board, Status};
@@ -25,7 +26,7 @@ use crate::writer::StoreSlot;
 const IDLE: Duration = Duration::from_secs(1);
 /// Numbers are shown at most this often.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
-/// Mail read in one turn.
+/// Messages of other threads after which the sockets are looked at again.
 const MAIL_PER_TURN: usize = 256;
 /// A batch of this size says that more is there: the sockets are read again without a look at the others.
 const BUSY: usize = 32;
@@ -49,7 +50,7 @@ pub struct Turn {
     /// Where this thread sleeps.
     pub poller: Poller,
     /// Mail from other threads.
-    pub mailbox: Mailbox<Mail>,
+    pub mailbox: Mailbox<Bundle>,
     /// Orders from other threads.
     pub orders: Receiver<Order>,
     /// The way to the other shards.
@@ -71,6 +72,9 @@ pub struct Turn {
 struct Progress {
     effects: Effects,
     held: Held,
+    /// What was received for each of the other shards and is not handed over yet.
+    bundles: Vec<Bundle>,
+    spare: Spare,
     /// The shard's own count of batches of rows handed to the store.
     rows: u64,
     /// The numbers have changed since they were shown.
@@ -83,7 +87,8 @@ struct Progress {
 impl Turn {
     /// Takes up work after the rows are back, and works until it is told to stop.
     pub fn run(mut self) -> std::io::Result<()> {
-        let mut progress = Progress::default();
+        let bundles = (0..self.post.shards()).map(|_| Bundle::default()).collect();
+        let mut progress = Progress { bundles, ..Progress::default() };
         let now = self.clock.now();
         self.shard.start(now, &mut progress.effects);
         loop {
@@ -119,7 +124,7 @@ impl Turn {
         }
         self.release(progress);
         self.show(progress);
-        received >= BUSY || read == MAIL_PER_TURN
+        received >= BUSY || read >= MAIL_PER_TURN
     }
 
     fn obey(&mut self, now: Timestamp, order: Order, progress: &mut Progress) {
@@ -151,8 +156,8 @@ impl Turn {
     /// Reads each socket once. Returns how many datagrams came.
     fn receive(&mut self, now: Timestamp, progress: &mut Progress) -> usize {
         let Self { me, shard, settings, sockets, post, status, .. } = self;
-        let effects = &mut progress.effects;
-        let stopping = progress.ends_at.is_some();
+        let Progress { effects, bundles, spare, ends_at, .. } = progress;
+        let stopping = ends_at.is_some();
         let shards = post.shards();
         let mut received = 0;
         for (local, socket) in sockets {
@@ -167,7 +172,9 @@ impl Turn {
                     overloaded(bytes, flow, settings, effects);
                 } else if owner == *me {
                     shard.receive(now, flow, &message, effects);
-                } else if !post.bring(owner, flow, bytes) {
+                } else if post.has_room(owner, bundles[usize::from(owner.0)].len()) {
+                    bundles[usize::from(owner.0)].push(flow, bytes);
+                } else {
                     overloaded(bytes, flow, settings, effects);
                 }
             });
@@ -179,28 +186,35 @@ impl Turn {
                     tracing::debug!(%error, "a socket could not be read");
                 }
             }
+            for (owner, bundle) in (0..).zip(bundles.iter_mut()).filter(|(_, bundle)| !bundle.is_empty()) {
+                let full = core::mem::replace(bundle, spare.take());
+                if let Err(refused) = post.bring(ShardId(owner), full) {
+                    refused.iter().for_each(|(flow, bytes)| overloaded(bytes, flow, settings, effects));
+                }
+            }
         }
         received
     }
 
     fn read_mail(&mut self, now: Timestamp, progress: &mut Progress) -> usize {
         let stopping = progress.ends_at.is_some();
-        let effects = &mut progress.effects;
+        let Progress { effects, spare, .. } = progress;
         let mut read = 0;
         while read < MAIL_PER_TURN
-            && let Some(mail) = self.mailbox.take()
+            && let Some(bundle) = self.mailbox.take()
         {
-            read += 1;
-            // The sender's door has let it in; reading it again costs less than carrying what was read.
-            let Ok(message) = Message::parse(&mail.bytes, &self.settings.limits.sip) else { continue };
-            if stopping && message.method().is_some() {
-                overloaded(&mail.bytes, mail.flow, &self.settings, effects);
-            } else {
-                self.shard.receive(now, mail.flow, &message, effects);
+            for (flow, bytes) in bundle.iter() {
+                // The sender's door has let it in; reading it again costs less than carrying what was read.
+                let Ok(message) = Message::parse(bytes, &self.settings.limits.sip) else { continue };
+                if stopping && message.method().is_some() {
+                    overloaded(bytes, flow, &self.settings, effects);
+                } else {
+                    self.shard.receive(now, flow, &message, effects);
+                }
             }
-        }
-        if read > 0 {
-            self.board().waiting.fetch_sub(read, Ordering::Relaxed);
+            read += bundle.len();
+            self.board().waiting.fetch_sub(bundle.len(), Ordering::Relaxed);
+            spare.give_back(bundle);
         }
         read
     }

@@ -11,6 +11,9 @@ use super::subject::{Running, Subject};
 /// Longest wait for a state that must come, retransmissions included.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// Requests outstanding for each shard of the subject: enough that none of them waits for the generator.
+const OUTSTANDING: usize = 128;
+
 /// What one operation cost.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cost {
@@ -84,7 +87,8 @@ impl Bench {
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |age| age.subsec_nanos());
         let scene = Scene { domain: domain.clone(), run: run ^ std::process::id(), expires: 3600 };
-        let engine = Engine::new(running.address, scene, *sockets, 128).map_err(|error| error.to_string())?;
+        let engine = Engine::new(running.address, scene, *sockets, OUTSTANDING * subject.shards())
+            .map_err(|error| error.to_string())?;
         Ok(Self { running, engine, span, random: 0x9e37_79b9_7f4a_7c15 })
     }
 

@@ -293,7 +293,7 @@ fn shards(plan: &Plan, report: &mut Report) -> Result<(), String> {
         bench.present(1000)?;
         let publish = busiest(&mut bench, |bench| bench.publish())?;
         bench.watch(0, 10)?;
-        let notify = busiest(&mut bench, |bench| bench.fan_out(16))?;
+        let notify = busiest(&mut bench, |bench| bench.fan_out(16 * shards))?;
         report.check(subject.name(), &bench.engine.book.seen);
         if shards == 1 {
             one = (publish, notify);

@@ -45,6 +45,11 @@ impl Subject {
             Self::Other { .. } => "other",
         }
     }
+
+    /// Threads that share the work.
+    pub(crate) fn shards(&self) -> usize {
+        if let Self::Rollcall { shards } = self { *shards } else { 1 }
+    }
 }
 
 /// A subject that listens. Ours is ended when this is dropped.

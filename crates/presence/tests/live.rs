@@ -201,6 +201,7 @@ impl World {
                 flow,
                 event: "presence",
                 expires: Some(3600),
+                unless: None,
             };
             presentity.subscribe(now, terms, numbers, subscribe, out)
         });

@@ -146,6 +146,7 @@ impl World {
             flow: flow(),
             event: "presence",
             expires: Some(expires),
+            unless: None,
         };
         let answer =
             self.presentity.subscribe(now, &terms(self.pace), &mut self.numbers, subscribe, &mut self.out);
@@ -170,6 +171,7 @@ impl World {
             flow: flow(),
             event: "presence",
             expires: Some(expires),
+            unless: None,
         };
         let answer = self.presentity.refresh(now, &terms(self.pace), id, refresh, &mut self.out);
         self.settle();
@@ -432,7 +434,8 @@ fn a_dialog_is_not_shared_and_the_answer_says_so() {
     let message = Message::parse(text.as_bytes(), &Limits::default()).unwrap();
     let identity = aor("sip:bob@example.com");
     let (request, event, expires) = (&message, "presence;id=2", Some(600));
-    let refresh = Refresh { identity: &identity, request, cseq: 2, flow: flow(), event, expires };
+    let refresh =
+        Refresh { identity: &identity, request, cseq: 2, flow: flow(), event, expires, unless: None };
     let answer = world.presentity.refresh(at(1), &terms(world.pace), bob, refresh, &mut world.out);
     let refusal = answer.unwrap_err();
     assert_eq!((refusal.status(), refusal.phrase()), (403, "Dialog Sharing Not Supported"));

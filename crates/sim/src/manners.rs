@@ -171,7 +171,7 @@ impl Manners {
         if (200..300).contains(&status) {
             let request = request.message.clone();
             match method.as_str() {
-                "SUBSCRIBE" => self.subscribed(now, flow, &request, answer)?,
+                "SUBSCRIBE" => self.subscribed(now, flow, &request, answer, status == 204)?,
                 "PUBLISH" => self.published(&request, answer)?,
                 _ => {}
             }
@@ -185,6 +185,7 @@ impl Manners {
         flow: Flow,
         request: &Message,
         answer: &Message,
+        suppressed: bool,
     ) -> Result<(), String> {
         let granted: u64 = answer
             .get("Expires")
@@ -232,7 +233,17 @@ impl Manners {
         dialog.expired_at = dialog.expires_at;
         dialog.expires_at = expires_at;
         dialog.remote = flow.remote;
-        dialog.owes_full = true;
+        dialog.owes_full = !suppressed;
+        if suppressed && fresh {
+            return Err("RFC 5839 §7.1: 204 to an initial SUBSCRIBE".into());
+        }
+        let conditions = ["Suppress-If-Match", "Suppress-Notify-If-Match"];
+        if suppressed && conditions.iter().all(|name| request.get(name).is_none()) {
+            return Err("RFC 5839 §6.3: 204 without a condition".into());
+        }
+        if suppressed && granted == 0 {
+            dialog.ended = Some(now);
+        }
         if !target.is_empty() {
             dialog.target = target;
         }

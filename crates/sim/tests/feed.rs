@@ -56,6 +56,8 @@ struct Reader {
     /// By `sel`: entity-tag and bytes.
     copies: BTreeMap<String, (String, Vec<u8>)>,
     element: Option<String>,
+    /// The entity-tag of all that it has been told.
+    state: Option<String>,
     ended: bool,
 }
 
@@ -111,6 +113,7 @@ impl World {
             last_notify: 0,
             copies: BTreeMap::new(),
             element: None,
+            state: None,
             ended: false,
         });
         let readers = readers.collect();
@@ -191,15 +194,17 @@ impl World {
         let call_id = format!("{index}-call");
         let body = sim::feed::list(&format!("tests/users/sip:joe@example.com/ {ELEMENT}"));
         let port = 6000 + u16::try_from(index).unwrap();
+        let state = reader.state.as_ref().filter(|_| self.random.chance(50));
+        let condition = state.map_or_else(String::new, |state| format!("Suppress-If-Match: {state}\r\n"));
         let text = format!(
             "SUBSCRIBE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7:{port};branch=z9hG4bK{index}-{cseq};rport\r\n\
              Max-Forwards: 70\r\nFrom: <sip:joe@example.com>;tag={index}\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
              CSeq: {cseq} SUBSCRIBE\r\nContact: <sip:joe@192.0.2.7:{port}>\r\n\
-             Event: xcap-diff;diff-processing={mode}\r\nExpires: 7200\r\n\
+             Event: xcap-diff;diff-processing={mode}\r\nExpires: 7200\r\n{condition}\
              Content-Type: application/resource-lists+xml\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        self.story.push(format!("{:?} {name} subscribes, {mode}", self.now));
+        self.story.push(format!("{:?} {name} subscribes, {mode}, {condition}", self.now));
         let said = self.host.receive(self.now, flow(port), text.as_bytes());
         self.deliver(said)
     }
@@ -254,7 +259,7 @@ impl World {
 
     fn heard_answer(&mut self, index: usize, answer: &Message) -> Result<(), String> {
         match answer.status() {
-            Some(200) => {
+            Some(200 | 204) => {
                 let contact = sim::wire::address(answer.get("Contact").unwrap_or_default()).to_owned();
                 let tag = answer.to_tag().unwrap_or_default().to_owned();
                 self.readers[index].remote = Some((tag, contact));
@@ -281,6 +286,17 @@ impl World {
             if state.starts_with("terminated") {
                 reader.ended = true;
             }
+            let tag = notify.get("SIP-ETag").ok_or("RFC 5839 §6.1: a NOTIFY without an entity-tag")?;
+            if notify.body.is_empty() {
+                self.story.push(format!("{:?} {} knows all", self.now, reader.name));
+                let is_known = reader.state.as_deref() == Some(tag);
+                return if is_known {
+                    Ok(notify.answer(200, "OK").close(Vec::new()).print())
+                } else {
+                    Err(format!("{tag} is not known"))
+                };
+            }
+            reader.state = Some(tag.to_owned());
             let diff =
                 XcapDiff::parse(&notify.body, &xml::Limits::default()).map_err(|error| error.to_string())?;
             let line = sim::feed::read(&notify.body)?;

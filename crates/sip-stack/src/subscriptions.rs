@@ -1,6 +1,7 @@
 //! The subscriptions to one thing, as its event package owns them: who is owed a NOTIFY, when, and what becomes of it.
 
 mod asking;
+mod conditional;
 mod outbox;
 mod refusal;
 mod rows;
@@ -13,6 +14,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use asking::{Heard, Refresh, Subscribe};
+pub use conditional::{BrokenCondition, Condition, EntityTag, Refreshed};
 pub use outbox::{Counts, Outbox, Stored, SubscriptionId};
 pub use refusal::{RETRY_AFTER, Refusal};
 pub use rows::{Kept, StoredSubscription};
@@ -49,6 +51,8 @@ pub struct Content {
     pub fields: Cow<'static, str>,
     /// The body.
     pub body: Arc<[u8]>,
+    /// Names the whole state of which this tells, if conditions may refer to it; then it is among the fields.
+    pub entity_tag: Option<EntityTag>,
 }
 
 /// One subscription, and what its package keeps with it.
@@ -57,6 +61,8 @@ struct Record<T> {
     subscription: Subscription,
     /// Its row, unless it is only a fetch, or over.
     row: Option<NonZeroU64>,
+    /// For which state its subscriber wants no body.
+    unless: Option<Condition>,
     /// What the NOTIFY without an answer says.
     telling: Option<Arc<Content>>,
     /// No NOTIFY of a mere change before this.

@@ -1,10 +1,8 @@
 //! SUBSCRIBE for changes of documents, read as far as the document servers need it.
 
-use core::time::Duration;
-
 use sip::Aor;
 use sip_stack::Timestamp;
-use sip_stack::subscriptions::{self, Refresh};
+use sip_stack::subscriptions::{self, Refresh, Refreshed};
 use xdm::changes::{Changes, Subscribe, Wish};
 
 use super::Refused;
@@ -31,20 +29,21 @@ impl Shard {
         initial: Initial<'_>,
         out: &mut Effects,
     ) -> Result<(Granted, Watching), Refused> {
-        let Initial { caller, dialog, flow, event, expires, changes: wish, .. } = initial;
+        let Initial { caller, dialog, flow, event, expires, unless, changes: wish, .. } = initial;
         let gone = || subscriptions::Refusal::NoSubscription;
         let (Some(terms), Some(wish)) = (self.settings.changes(), wish) else { return Err(gone().into()) };
         let Owners { followers, changes, numbers, .. } = &mut self.owners;
         let followers = followers.get_mut(place).ok_or_else(gone)?;
-        let subscribe = Subscribe { identities: caller.identities(), dialog, flow, event, expires, wish };
+        let identities = caller.identities();
+        let subscribe = Subscribe { identities, dialog, flow, event, expires, unless, wish };
         let granted = followers.subscribe(now, &terms, numbers, subscribe, changes);
         self.drain(Owner::followers(place), out);
         let (lifetime, id) = granted?;
-        let granted = Granted { lifetime, undecided: false };
+        let granted = Granted { lifetime, undecided: false, suppressed: false };
         Ok((granted, Watching { owner: Owner::followers(place), id }))
     }
 
-    /// Takes a SUBSCRIBE inside a dialog. Gives the lifetime granted.
+    /// Takes a SUBSCRIBE inside a dialog.
     pub(super) fn follow_anew(
         &mut self,
         now: Timestamp,
@@ -52,7 +51,7 @@ impl Shard {
         refresh: Refresh<'_>,
         wish: Wish,
         out: &mut Effects,
-    ) -> Result<Duration, Refused> {
+    ) -> Result<Refreshed, Refused> {
         let gone = || subscriptions::Refusal::NoSubscription;
         let terms = self.settings.changes().ok_or_else(gone)?;
         let Owners { followers, changes, .. } = &mut self.owners;

@@ -90,7 +90,7 @@ impl Shard {
             list.subscribe(now, terms, numbers, subscribe, outbox)
         });
         let (lifetime, id) = granted.ok_or(Refused::Full)??;
-        let granted = Granted { lifetime, undecided: false };
+        let granted = Granted { lifetime, undecided: false, suppressed: false };
         self.granted(now, asked, granted, local_tag, Watching { owner, id }, out);
         Ok(())
     }

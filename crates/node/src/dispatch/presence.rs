@@ -73,11 +73,11 @@ impl Shard {
         initial: Initial<'_>,
         out: &mut Effects,
     ) -> Result<(Granted, Watching), Refused> {
-        let Initial { caller, display_name, package, dialog, flow, event, expires, .. } = initial;
+        let Initial { caller, display_name, package, dialog, flow, event, expires, unless, .. } = initial;
         let (identities, anonymous) = (caller.identities(), caller.is_anonymous());
         let display_name = display_name.as_deref();
         let subscribe =
-            Subscribe { identities, anonymous, display_name, package, dialog, flow, event, expires };
+            Subscribe { identities, anonymous, display_name, package, dialog, flow, event, expires, unless };
         let granted = self.with_presentity(place, out, |presentity, terms, numbers, outbox| {
             presentity.subscribe(now, terms, numbers, subscribe, outbox)
         });
@@ -89,7 +89,8 @@ impl Shard {
 
 impl From<Subscribed> for Granted {
     fn from(subscribed: Subscribed) -> Self {
-        Self { lifetime: subscribed.lifetime, undecided: subscribed.undecided }
+        let Subscribed { lifetime, undecided, suppressed, .. } = subscribed;
+        Self { lifetime, undecided, suppressed }
     }
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use sip::{CSeq, Message, Name, NameAddr};
 use sip_stack::auth::Caller;
 use sip_stack::dialog::{Dialog, LocalTag};
-use sip_stack::subscriptions::{Refresh, Refusal};
+use sip_stack::subscriptions::{Condition, Refresh, Refreshed, Refusal};
 use sip_stack::{Flow, Timestamp};
 use xdm::changes;
 
@@ -24,6 +24,8 @@ struct Wish<'a> {
     event: &'a str,
     /// The Expires field.
     expires: Option<u32>,
+    /// The Suppress-If-Match field.
+    unless: Option<Condition>,
     /// Which documents, if it is about such.
     changes: Option<changes::Wish>,
 }
@@ -44,6 +46,8 @@ pub(super) struct Initial<'a> {
     pub(super) event: &'a str,
     /// The Expires field.
     pub(super) expires: Option<u32>,
+    /// The Suppress-If-Match field.
+    pub(super) unless: Option<Condition>,
     /// Which documents, if it is about such.
     pub(super) changes: Option<changes::Wish>,
 }
@@ -55,6 +59,8 @@ pub(super) struct Granted {
     pub(super) lifetime: Duration,
     /// Nobody has decided yet whether it may be: 202, RFC 5025 §3.2.1.
     pub(super) undecided: bool,
+    /// No NOTIFY follows: 204, RFC 5839 §6.3.
+    pub(super) suppressed: bool,
 }
 
 impl Shard {
@@ -88,7 +94,8 @@ impl Shard {
         if request.get(Name::Accept).is_some() && !sip::accepts(request.values(Name::Accept), package.body) {
             return Err(Refused::NotAcceptable);
         }
-        Ok(Wish { package, event: value, expires: expires(request)?, changes })
+        let unless = Condition::read(request).map_err(|_| Refused::Field("Suppress-If-Match"))?;
+        Ok(Wish { package, event: value, expires: expires(request)?, unless, changes })
     }
 
     fn initial(
@@ -99,7 +106,7 @@ impl Shard {
         wish: Wish<'_>,
         out: &mut Effects,
     ) -> Result<(), Refused> {
-        let Wish { package, event, expires, changes } = wish;
+        let Wish { package, event, expires, unless, changes } = wish;
         let aor = self.our_aor(asked.request)?;
         if self.storage == Storage::Failing && expires != Some(0) {
             return Err(Refused::Storage);
@@ -121,7 +128,8 @@ impl Shard {
         let from = asked.request.get(Name::From).and_then(|value| NameAddr::parse(value).ok());
         let display_name = from.and_then(|from| from.display_name().map(Cow::into_owned));
         let (flow, package) = (asked.back, package.name);
-        let initial = Initial { caller, display_name, package, dialog, flow, event, expires, changes };
+        let initial =
+            Initial { caller, display_name, package, dialog, flow, event, expires, unless, changes };
         let (granted, watching) = match owner.role {
             Role::Presence => self.watch(now, owner.place, initial, out)?,
             Role::List => return Err(Refused::Event(self.allow_events())),
@@ -163,7 +171,7 @@ impl Shard {
         let watching = LocalTag::parse(tag).and_then(|tag| self.watching(tag.number));
         let cseq =
             request.get(Name::CSeq).and_then(|value| CSeq::parse(value).ok()).map_or(0, |cseq| cseq.number);
-        let (watching, Wish { event, expires, changes, .. }) = match (watching, wish) {
+        let (watching, Wish { event, expires, unless, changes, .. }) = match (watching, wish) {
             (Some(watching), Ok(wish)) => (watching, wish),
             (None, Ok(_)) => return Err(Refusal::NoSubscription.into()),
             (None, Err(refused)) => return Err(refused),
@@ -179,7 +187,8 @@ impl Shard {
         if self.must_wait(watching.owner) {
             return self.park(asked, caller, watching.owner, out);
         }
-        let refresh = Refresh { identity: caller.aor(), request, cseq, flow: asked.back, event, expires };
+        let refresh =
+            Refresh { identity: caller.aor(), request, cseq, flow: asked.back, event, expires, unless };
         let granted: Granted = match watching.owner.role {
             Role::Presence => {
                 let granted =
@@ -190,7 +199,7 @@ impl Shard {
             }
             Role::List => {
                 let lifetime = self.refresh_list(now, watching, refresh, out)?;
-                Granted { lifetime, undecided: false }
+                Granted { lifetime, undecided: false, suppressed: false }
             }
             Role::Changes => {
                 let Some(changes) = changes else {
@@ -198,8 +207,9 @@ impl Shard {
                     self.owners.hear(watching, caller.aor(), request, cseq)?;
                     return Err(Refusal::DialogSharing.into());
                 };
-                let lifetime = self.follow_anew(now, watching, refresh, changes, out)?;
-                Granted { lifetime, undecided: false }
+                let Refreshed { lifetime, suppressed } =
+                    self.follow_anew(now, watching, refresh, changes, out)?;
+                Granted { lifetime, undecided: false, suppressed }
             }
         };
         if granted.lifetime.is_zero() {
@@ -223,7 +233,11 @@ impl Shard {
         let contact = self.contact(asked.flow).to_owned();
         let request = asked.request;
         self.answer(now, asked, out, |bytes| {
-            let status = if granted.undecided { 202 } else { 200 };
+            let status = match granted {
+                Granted { suppressed: true, .. } => 204,
+                Granted { undecided: true, .. } => 202,
+                Granted { .. } => 200,
+            };
             let mut response = sip::respond(bytes, request, status, Some(asked.flow.remote), tag);
             for route in request.all(Name::RecordRoute) {
                 response.field(Name::RecordRoute, route); // RFC 3261 §12.1.1

@@ -138,7 +138,7 @@ impl Presentity {
         let only = only.then(|| subscription.identity());
         match journal.document(now, &about, told, only, rows, waiting) {
             Some(info) => {
-                let content = Content { fields: FIELDS.into(), body: info.print().into() };
+                let content = Content { fields: FIELDS.into(), body: info.print().into(), entity_tag: None };
                 (Say::This(Some(Arc::new(content)), now), journal.changes() + 1)
             }
             None => nothing,

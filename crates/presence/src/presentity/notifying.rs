@@ -8,6 +8,7 @@ use sip_stack::subscriptions::{Ended, Notify, Say, SubscriptionId};
 
 use super::{Presentity, Sort, Terms};
 use crate::outbox::Outbox;
+use crate::rules::View;
 
 impl Presentity {
     /// What to send to a watcher now, decided at this moment from the state of this moment; it counts as sent.
@@ -44,6 +45,15 @@ impl Presentity {
             turn.data.telling = fingerprint;
             Say::This(view.map(|view| Arc::clone(view.content())), *changed_at)
         })
+    }
+
+    /// What a watcher of presence is to see now, if that is known.
+    pub(super) fn view_of(&mut self, id: SubscriptionId) -> Option<View> {
+        let is_ready = self.is_ready();
+        let Self { aor, watchers, composed, classes, .. } = self;
+        let (_, watcher) = watchers.get(id).filter(|_| is_ready)?;
+        let Sort::Presence(class) = &watcher.sort else { return None };
+        classes.view(aor, composed, class)
     }
 
     /// The NOTIFY without an answer, to be sent again as it was.

@@ -8,7 +8,7 @@ use documents::watcherinfo::Event;
 use sip::{Aor, Message};
 use sip_stack::dialog::Dialog;
 use sip_stack::notifier::State;
-use sip_stack::subscriptions::{self, Refresh, SubscriptionId};
+use sip_stack::subscriptions::{self, Condition, Refresh, Refreshed, SubscriptionId};
 use sip_stack::{Flow, Numbers, Timestamp};
 
 use super::informing::number;
@@ -37,6 +37,8 @@ pub struct Subscribe<'a> {
     pub event: &'a str,
     /// The Expires field.
     pub expires: Option<u32>,
+    /// For which state its NOTIFY needs no body, RFC 5839 §6.2.
+    pub unless: Option<Condition>,
 }
 
 /// What an accepted SUBSCRIBE is answered with.
@@ -48,6 +50,8 @@ pub struct Subscribed {
     pub id: SubscriptionId,
     /// Nobody has decided yet whether it may be, RFC 5025 §3.2.1.
     pub undecided: bool,
+    /// No NOTIFY follows, RFC 5839 §6.3.
+    pub suppressed: bool,
 }
 
 impl Presentity {
@@ -60,7 +64,7 @@ impl Presentity {
         subscribe: Subscribe<'_>,
         out: &mut Outbox,
     ) -> Result<Subscribed, Refusal> {
-        let Subscribe { identities, anonymous, display_name, package, dialog, flow, event, expires } =
+        let Subscribe { identities, anonymous, display_name, package, dialog, flow, event, expires, unless } =
             subscribe;
         let requester = Requester { identities, anonymous };
         let depth = PACKAGES.iter().position(|known| *known == package).unwrap_or_default();
@@ -79,7 +83,8 @@ impl Presentity {
         let is_presence = sort.depth() == 0;
         let mark = Mark::new(number(numbers), now, anonymous, display_name);
         let watcher = Watcher::new(sort, mark.clone());
-        let subscribe = subscriptions::Subscribe { identities, dialog, flow, event, expires, state };
+        let unless = unless.filter(|_| is_presence); // watcher information has no entity-tags
+        let subscribe = subscriptions::Subscribe { identities, dialog, flow, event, expires, state, unless };
         let terms = terms.watchers(&self.aor);
         let (lifetime, id) =
             self.watchers.subscribe(now, &terms, numbers, subscribe, watcher, &mut out.watchers)?;
@@ -95,7 +100,7 @@ impl Presentity {
         } else if undecided {
             self.wait(now, identities.to_vec(), mark, Some(id), out);
         }
-        Ok(Subscribed { lifetime, id, undecided })
+        Ok(Subscribed { lifetime, id, undecided, suppressed: false })
     }
 
     /// Takes a SUBSCRIBE inside a dialog: a refresh, or with a lifetime of zero the end, RFC 6665 §4.2.1.4. Whether it may
@@ -114,9 +119,22 @@ impl Presentity {
         if refresh.expires == Some(0) {
             self.note_departure(now, id, Event::Timeout, out);
         }
+        let (current, fingerprint) = match refresh.unless.and_then(|_| self.view_of(id)) {
+            Some(view) => (view.content().entity_tag, view.fingerprint()),
+            None => (None, 0),
+        };
+        let is_presence = self.watchers.get(id).is_some_and(|(_, watcher)| watcher.sort.depth() == 0);
+        let refresh = Refresh { unless: refresh.unless.filter(|_| is_presence), ..refresh };
         let terms = terms.watchers(&self.aor);
-        let lifetime = self.watchers.refresh(now, &terms, heard, refresh, &mut out.watchers)?;
-        Ok(Subscribed { lifetime, id, undecided })
+        let Refreshed { lifetime, suppressed } =
+            self.watchers.refresh_unless(now, &terms, heard, refresh, current, &mut out.watchers)?;
+        if suppressed
+            && let Some(watcher) = self.watchers.data_mut(id)
+            && matches!(refresh.unless, Some(Condition::Tag(_)))
+        {
+            watcher.told = fingerprint;
+        }
+        Ok(Subscribed { lifetime, id, undecided, suppressed })
     }
 
     /// Hears a SUBSCRIBE inside a dialog that is refused for something else than the dialog.

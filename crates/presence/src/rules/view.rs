@@ -24,7 +24,7 @@ pub struct Composed {
 }
 
 fn content(document: &Presence) -> Arc<Content> {
-    Arc::new(Content { fields: PIDF_FIELDS.into(), body: Arc::clone(document.bytes()) })
+    Arc::new(Content::of_state(PIDF_FIELDS, Arc::clone(document.bytes())))
 }
 
 impl Composed {

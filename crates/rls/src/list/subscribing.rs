@@ -44,8 +44,15 @@ impl List {
         self.check(terms)?;
         let Subscribe { dialog, flow, event, expires, contained } = subscribe;
         let (identities, state) = (Arc::clone(&self.identities), State::Active);
-        let subscribe =
-            subscriptions::Subscribe { identities: &identities, dialog, flow, event, expires, state };
+        let subscribe = subscriptions::Subscribe {
+            identities: &identities,
+            dialog,
+            flow,
+            event,
+            expires,
+            state,
+            unless: None,
+        };
         let entries = contained.clone();
         let device = Device::new(now + terms.patience, contained);
         let subscriptions = terms.subscriptions(&self.stored_name);

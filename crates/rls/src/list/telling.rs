@@ -48,7 +48,10 @@ impl List {
             counts.resources_told += built.resources as u64;
             counts.split += u64::from(built.more);
             let fields = format!("Require: eventlist\r\nContent-Type: {}\r\n", built.media_type);
-            Say::This(Some(Arc::new(Content { fields: fields.into(), body: built.body.into() })), *changed_at)
+            Say::This(
+                Some(Arc::new(Content { fields: fields.into(), body: built.body.into(), entity_tag: None })),
+                *changed_at,
+            )
         })
     }
 

@@ -1,4 +1,5 @@
-//! Values that the node chooses, numbered as they come: `<etag 1>`, `<tag 2>`, `<branch 3>`, `<nonce 1>`.
+//! Values that the node chooses, numbered as they come: `<etag 1>` in an answer to PUBLISH, `<state 1>` in a NOTIFY,
+//! `<tag 2>`, `<branch 3>`, `<nonce 1>`.
 
 use crate::wire::Message;
 
@@ -12,7 +13,7 @@ impl Labels {
     /// Numbers what is new in a message of the node.
     pub(crate) fn learn(&mut self, message: &Message) {
         if let Some(tag) = message.get("SIP-ETag") {
-            self.name("etag", tag);
+            self.name(if message.status().is_some() { "etag" } else { "state" }, tag);
         }
         let chosen = if message.status().is_some() { message.to_tag() } else { message.from_tag() };
         if let Some(tag) = chosen {
@@ -34,14 +35,13 @@ impl Labels {
     pub(crate) fn hide(&self, name: &str, value: &str) -> String {
         let mut text = value.to_owned();
         let chosen_here = match name.to_ascii_lowercase().as_str() {
-            "sip-etag" => "etag",
-            "from" | "to" => "tag",
-            "via" => "branch",
-            "www-authenticate" => "nonce",
+            "sip-etag" => &["etag", "state"][..],
+            "from" | "to" => &["tag"],
+            "via" => &["branch"],
+            "www-authenticate" => &["nonce"],
             _ => return text,
         };
-        for (_, values) in self.kinds.iter().filter(|(kind, _)| *kind == chosen_here) {
-            let kind = chosen_here;
+        for (kind, values) in self.kinds.iter().filter(|(kind, _)| chosen_here.contains(kind)) {
             for (index, chosen) in values.iter().enumerate() {
                 if text.contains(chosen.as_str()) {
                     text = text.replace(chosen.as_str(), &format!("<{kind} {}>", index + 1));
@@ -59,7 +59,7 @@ impl Labels {
                 text = text.replace(&format!("<{kind} {}>", index + 1), chosen);
             }
         }
-        for kind in ["<etag ", "<tag ", "<branch ", "<nonce "] {
+        for kind in ["<etag ", "<state ", "<tag ", "<branch ", "<nonce "] {
             if let Some(at) = text.find(kind) {
                 let label = text[at..].split_inclusive('>').next().unwrap_or_default();
                 return Err(format!("the node has not chosen {label} yet"));

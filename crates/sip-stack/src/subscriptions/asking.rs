@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use sip::{Aor, Message};
 
-use super::{Kept, Outbox, Owed, Record, Refusal, Stored, SubscriptionId, Subscriptions, Terms};
+use super::{Condition, Kept, Outbox, Owed, Record, Refusal, Stored, SubscriptionId, Subscriptions, Terms};
 use crate::compositor::Lifetimes;
 use crate::dialog::Dialog;
 use crate::flow::Flow;
@@ -27,6 +27,8 @@ pub struct Subscribe<'a> {
     pub expires: Option<u32>,
     /// How it begins, as the package has judged: active or pending.
     pub state: State,
+    /// For which state its NOTIFY needs no body, RFC 5839 §6.2.
+    pub unless: Option<Condition>,
 }
 
 /// A SUBSCRIBE inside a dialog.
@@ -44,11 +46,13 @@ pub struct Refresh<'a> {
     pub event: &'a str,
     /// The Expires field.
     pub expires: Option<u32>,
+    /// For which state no NOTIFY is wanted, RFC 5839 §6.3.
+    pub unless: Option<Condition>,
 }
 
 /// A subscription to which a SUBSCRIBE truly belongs. Only [`Subscriptions::hear`] makes one.
 #[derive(Debug)]
-pub struct Heard(SubscriptionId);
+pub struct Heard(pub(super) SubscriptionId);
 
 impl<T: Kept> Subscriptions<T> {
     /// Takes an initial SUBSCRIBE that the package allows, RFC 6665 §4.2.1. A lifetime of zero is a fetch: one NOTIFY
@@ -68,13 +72,14 @@ impl<T: Kept> Subscriptions<T> {
         if (if fetch { self.fetches as usize } else { self.len() }) >= terms.max {
             return Err(Refusal::TooMany);
         }
-        let Subscribe { identities, dialog, flow, event, state, .. } = subscribe;
+        let Subscribe { identities, dialog, flow, event, state, unless, .. } = subscribe;
         let state = if fetch { State::Terminated(Reason::Timeout) } else { state };
         let subscription = Subscription::accept(dialog, flow, event, identities, state, now + lifetime)?;
         out.counts.came(state);
         let record = Record {
             subscription,
             row: (!fetch).then(|| numbers.row()),
+            unless,
             telling: None,
             not_before: now,
             armed_at: Timestamp::NEVER,
@@ -127,7 +132,8 @@ impl<T: Kept> Subscriptions<T> {
     }
 
     /// Takes a SUBSCRIBE inside a dialog that was heard, and that the package allows: a refresh, or with a lifetime of
-    /// zero the end, RFC 6665 §4.2.1.4. Gives the lifetime granted.
+    /// zero the end, RFC 6665 §4.2.1.4. Gives the lifetime granted. The condition of the request is passed
+    /// over: see [`Subscriptions::refresh_unless`].
     pub fn refresh(
         &mut self,
         now: Timestamp,

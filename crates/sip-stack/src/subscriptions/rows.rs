@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU64;
 
-use super::{Outbox, Owed, Record, Slot, Stored, SubscriptionId, Subscriptions, Terms, UNSETTLED};
+use super::{Condition, Outbox, Owed, Record, Slot, Stored, SubscriptionId, Subscriptions, Terms, UNSETTLED};
 use crate::bytes::{FieldReader, FieldWriter};
 use crate::notifier::Subscription;
 use crate::numbers::Numbers;
@@ -18,7 +18,9 @@ pub trait Kept: Sized {
 
 /// Rows without a role, all of one package; and without anything that the package keeps.
 const FORMAT_WITHOUT_ROLE: u8 = 1;
-const FORMAT: u8 = 2;
+/// Without a condition.
+const FORMAT_WITHOUT_CONDITION: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// A stored subscription, read as far as is needed to find its owner.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub struct StoredSubscription<'a> {
     pub role: Option<&'a str>,
     /// The name of its owner.
     pub owner: &'a str,
+    format: u8,
     fields: FieldReader<'a>,
 }
 
@@ -37,10 +40,10 @@ impl<'a> StoredSubscription<'a> {
         let mut fields = FieldReader::new(row, format)?;
         let role = match format {
             FORMAT_WITHOUT_ROLE => None,
-            FORMAT => Some(fields.text()?),
+            FORMAT_WITHOUT_CONDITION | FORMAT => Some(fields.text()?),
             _ => return None,
         };
-        Some(Self { role, owner: fields.text()?, fields })
+        Some(Self { role, owner: fields.text()?, format, fields })
     }
 
     /// The begin of a row that a package keeps beside its subscriptions, under a role of its own. `size` is a guess of the
@@ -76,11 +79,16 @@ impl<T: Kept> Subscriptions<T> {
         let mut subscription = Subscription::restore(&mut stored.fields)?;
         subscription.skip(numbers.lives_since(row));
         let not_before = Timestamp::from_micros(stored.fields.number()?);
+        let unless = match stored.format {
+            FORMAT => Condition::parse(stored.fields.text()?),
+            _ => None,
+        };
         let data = T::restore(&mut stored.fields)?;
         out.counts.came(subscription.state());
         let id = self.place(Record {
             subscription,
             row: NonZeroU64::new(row),
+            unless,
             telling: None,
             not_before,
             armed_at: Timestamp::NEVER,
@@ -138,6 +146,7 @@ impl<T: Kept> Record<T> {
         row.bytes(terms.role.as_bytes()).bytes(terms.owner.as_bytes());
         self.subscription.store(&mut row);
         row.number(self.not_before.as_micros());
+        row.bytes(self.unless.map_or_else(String::new, Condition::text).as_bytes());
         self.data.store(&mut row);
         out.stored.push(Stored::Put(id.get(), self.subscription.expires_at(), row.finish()));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Content, Kept, Outbox, Record, Slot, SubscriptionId, Subscriptions, Terms};
+use super::{Condition, Content, Kept, Outbox, Record, Slot, SubscriptionId, Subscriptions, Terms};
 use crate::notifier::{Outcome, Sent, State, Subscription, Verdict};
 use crate::time::Timestamp;
 
@@ -37,6 +37,8 @@ pub struct Turn<'a, T> {
     pub subscription: &'a Subscription,
     /// Something must be said even if it is nothing new.
     pub word: bool,
+    /// The subscriber wants to be told of no state: what is said goes out without its body, RFC 5839 §5.2.
+    pub quenched: bool,
     /// What the package keeps with it.
     pub data: &'a mut T,
 }
@@ -133,9 +135,15 @@ impl<T: Kept> Subscriptions<T> {
             record.paced = true;
             return None;
         }
-        let said = say(Turn { subscription: &record.subscription, word, data: &mut record.data });
+        let quenched = record.unless == Some(Condition::Always);
+        if quenched && !word {
+            record.owed = Owed::Nothing;
+            out.counts.unchanged += 1;
+            return None;
+        }
+        let said = say(Turn { subscription: &record.subscription, word, quenched, data: &mut record.data });
         let (content, changed_at) = match said {
-            Say::This(content, changed_at) => (content, changed_at),
+            Say::This(content, changed_at) => (record.without_known(content), changed_at),
             Say::Nothing => {
                 record.owed = Owed::Nothing;
                 out.counts.unchanged += 1;
@@ -209,6 +217,17 @@ impl<T: Kept> Subscriptions<T> {
 }
 
 impl<T> Record<T> {
+    /// What is told of a state: without its body while the subscriber's condition is true. A state for which it is not
+    /// ends the condition.
+    fn without_known(&mut self, content: Option<Arc<Content>>) -> Option<Arc<Content>> {
+        let (Some(condition), Some(told)) = (self.unless, &content) else { return content };
+        if condition.is_met_by(told.entity_tag) {
+            return told.suppressed().map(Arc::new);
+        }
+        self.unless = None;
+        content
+    }
+
     pub(super) fn owe(&mut self, index: u32, what: Owed, out: &mut Outbox) {
         if self.owed == Owed::Change && what == Owed::Change {
             out.counts.coalesced += 1;

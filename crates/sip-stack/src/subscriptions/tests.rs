@@ -53,12 +53,13 @@ struct World {
     numbers: Numbers,
     out: Outbox,
     tag: u64,
+    unless: Option<Condition>,
 }
 
 impl World {
     fn new() -> Self {
         let (subscriptions, out) = (Subscriptions::default(), Outbox::default());
-        Self { subscriptions, numbers: Numbers::new(7, 0), out, tag: 0 }
+        Self { subscriptions, numbers: Numbers::new(7, 0), out, tag: 0, unless: None }
     }
 
     fn subscribe(&mut self, expires: u32, state: State) -> Result<SubscriptionId, Refusal> {
@@ -74,8 +75,9 @@ impl World {
             event: "test",
             expires: Some(expires),
             state,
+            unless: self.unless,
         };
-        let Self { subscriptions, numbers, out, tag } = self;
+        let Self { subscriptions, numbers, out, tag, .. } = self;
         subscriptions.subscribe(at(0), &TERMS, numbers, subscribe, Number(*tag), out).map(|(_, id)| id)
     }
 
@@ -90,14 +92,14 @@ impl World {
         let message = Message::parse(text.as_bytes(), &Limits::default()).unwrap();
         let identity = &Aor::parse("sip:bob@example.com").unwrap();
         let heard = self.subscriptions.hear(id, identity, &message, cseq, Some(event))?;
-        let refresh =
-            Refresh { identity, request: &message, cseq, flow: flow(5070), event, expires: Some(600) };
+        let (flow, unless) = (flow(5070), self.unless);
+        let refresh = Refresh { identity, request: &message, cseq, flow, event, expires: Some(600), unless };
         self.subscriptions.refresh(at(1), &TERMS, heard, refresh, &mut self.out)
     }
 
     /// Gives it a turn with something to say; the NOTIFY as printed.
     fn turn(&mut self, secs: u64, id: SubscriptionId) -> Option<String> {
-        let content = Content { fields: "X: y\r\n".into(), body: Arc::from(&b"body"[..]) };
+        let content = Content::of_state("X: y\r\n", Arc::from(&b"body"[..]));
         let say = |_: Turn<'_, Number>| Say::This(Some(Arc::new(content)), at(0));
         self.subscriptions.turn(at(secs), &TERMS, id, &mut self.out, say).map(|notify| print(&notify))
     }
@@ -247,15 +249,58 @@ fn a_row_from_before_there_were_roles_is_read() {
     let mut world = World::new();
     world.subscribe(600, State::Active).unwrap();
     let (row, data) = world.last_row();
-    let mut fields = FieldReader::new(&data, 2).unwrap();
+    let mut fields = FieldReader::new(&data, 3).unwrap();
     fields.text().unwrap();
     let mut old = FieldWriter::new(1, 0);
     old.bytes(fields.bytes().unwrap()); // the owner
     let mut old = old.finish().into_vec();
     let rest = &data[data.len() - (data.len() - 1 - 4 - "test".len() - 4 - "sip:alice@example.com".len())..];
-    old.extend_from_slice(&rest[..rest.len() - 8]); // nothing of the package's
+    old.extend_from_slice(&rest[..rest.len() - 12]); // no condition, and nothing of the package's
     let stored = StoredSubscription::read(&old).unwrap();
     assert_eq!((stored.role, stored.owner), (None, "sip:alice@example.com"));
     let mut next = World::new();
     assert!(next.subscriptions.restore(&mut next.numbers, row, stored, &mut next.out).is_some());
+}
+
+#[test]
+fn a_condition_outlives_the_process_and_rows_of_before_have_none() {
+    for unless in [None, Some(Condition::Always), Some(Condition::Tag(EntityTag::of([&b"state"[..]])))] {
+        let mut world = World { unless, ..World::new() };
+        world.subscribe(600, State::Active).unwrap();
+        let (row, data) = world.last_row();
+        let restore = |data: &[u8]| {
+            let mut next = World::new();
+            let stored = StoredSubscription::read(data).unwrap();
+            let restored = next.subscriptions.restore(&mut next.numbers, row, stored, &mut next.out);
+            let (id, _) = restored.unwrap();
+            let (_, number) = next.subscriptions.get(id).unwrap();
+            (next.subscriptions.record(id).unwrap().unless, number.0)
+        };
+        assert_eq!(restore(&data), (unless, 1));
+        let mut old = data.to_vec();
+        old[0] = 2;
+        let condition = data.len() - 8 - unless.map_or(0, |unless| unless.text().len()) - 4;
+        old.drain(condition..data.len() - 8);
+        assert_eq!(restore(&old), (None, 1));
+    }
+}
+
+#[test]
+fn a_suppress_if_match_field_is_one_tag_or_a_star() {
+    let tag = EntityTag::of([&b"state"[..]]);
+    let read = |value: &str| {
+        let text = request(1, "sip:bob@192.0.2.7")
+            .replace("Event:", &format!("Suppress-If-Match: {value}\r\nEvent:"));
+        Condition::read(&Message::parse(text.as_bytes(), &Limits::default()).unwrap())
+    };
+    assert_eq!(read("*"), Ok(Some(Condition::Always)));
+    assert_eq!(read(&tag.to_string()), Ok(Some(Condition::Tag(tag))));
+    let (long, large) = (format!("{tag}00"), tag.to_string().to_uppercase());
+    for foreign in ["xggfefe54", &long, &large, "zzzzzzzzzzzzzzzzzzzzzzzz"] {
+        assert_eq!(read(foreign), Ok(None), "{foreign}");
+    }
+    for broken in ["", "a b", "a, b", "\"a\"", "a;b"] {
+        assert_eq!(read(broken), Err(BrokenCondition), "{broken}");
+    }
+    assert_ne!(tag, EntityTag::of([&b"another"[..]]));
 }

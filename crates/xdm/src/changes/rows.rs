@@ -90,7 +90,12 @@ impl Kept for Subscriber {
                 "" => DocumentSelector::global(auid, name),
                 xui => DocumentSelector::of_user(auid, xui, name),
             };
-            let told = Told { etag: ETag(etag.into()), body: None, sure: row.number()? != 0 };
+            let told = Told {
+                etag: ETag(etag.into()),
+                selector: Box::default(),
+                body: None,
+                sure: row.number()? != 0,
+            };
             subscriber.knows.documents.insert(document, told);
         }
         for _ in 0..row.number()? {

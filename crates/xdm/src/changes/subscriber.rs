@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sip::Aor;
+use sip_stack::subscriptions::EntityTag;
 use xcap::{DocumentSelector, ETag, Want};
 
 use super::resource::Resource;
@@ -38,6 +39,8 @@ pub(super) struct Knowledge {
 #[derive(Clone, Debug)]
 pub(super) struct Told {
     pub(super) etag: ETag,
+    /// The URI under which it was told; empty in what was restored.
+    pub(super) selector: Box<str>,
     /// Its bytes, if the next version may be told as a patch.
     pub(super) body: Option<Arc<[u8]>>,
     /// Whether the telling has arrived.
@@ -85,6 +88,11 @@ impl Subscriber {
         }
     }
 
+    /// It has said that it knows all this.
+    pub(super) fn catch_up(&mut self, state: Knowledge) {
+        (self.knows, self.telling, self.full) = (state, None, false);
+    }
+
     /// Nobody can say whether the NOTIFY under way arrives: everything is told again, and what either the subscriber or
     /// that NOTIFY knows to be there and is not.
     pub(super) fn forget(&mut self) {
@@ -108,6 +116,15 @@ impl Subscriber {
 const SOMETHING: u64 = 0;
 
 impl Knowledge {
+    /// Names the whole state, RFC 5839 §4: whatever the order of the resources that were asked for, and the mode.
+    pub(super) fn entity_tag(&self) -> EntityTag {
+        let documents = self.documents.values().map(|told| format!("{} {}\n", told.selector, told.etag));
+        let components = self.components.iter().map(|(uri, fingerprint)| format!("{uri} {fingerprint:x}\n"));
+        let mut lines: Vec<String> = documents.chain(components).collect();
+        lines.sort_unstable();
+        EntityTag::of(lines.iter().map(String::as_bytes))
+    }
+
     /// Either this or that: what either knows to be there may have to be told to be gone, and what they know differently
     /// is to be told in any case. Versions never come back, so the older one of a document will do.
     fn or(&mut self, other: &Self) {

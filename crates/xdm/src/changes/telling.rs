@@ -44,14 +44,33 @@ impl Changes {
             if changes.is_empty() && !turn.word && !turn.data.full {
                 return Say::Nothing;
             }
-            turn.data.telling = Some(Box::new(knowledge));
+            let entity_tag = knowledge.entity_tag();
+            turn.data.telling = (!turn.quenched).then(|| Box::new(knowledge));
             let body = printed(terms.xdms, changes, terms.limits.body).into();
-            Say::This(Some(Arc::new(Content { fields: FIELDS.into(), body })), *changed_at)
+            Say::This(Some(Arc::new(Content::tagged(FIELDS, body, entity_tag))), *changed_at)
         });
         let changed_at = sent?.changed_at;
         // A restart must know what the subscriber may know.
         self.subscriptions.keep(&kept, id, &mut out.subscriptions);
         self.subscriptions.repeat(id).map(|notify| Notify { changed_at, ..notify })
+    }
+}
+
+impl Changes {
+    /// All that a subscriber would be told now, if the documents are known.
+    pub(super) fn state(
+        &self,
+        terms: &Terms<'_>,
+        id: SubscriptionId,
+        identities: &[Aor],
+    ) -> Option<Knowledge> {
+        let (_, subscriber) = self.subscriptions.get(id)?;
+        let is_known = |want: &Want| self.followed.get(want).is_some_and(Followed::is_known);
+        if !subscriber.wants().all(|want| is_known(&want)) {
+            return None;
+        }
+        let view = View { xdms: terms.xdms, principal: principal(identities), followed: &self.followed };
+        Some(told(subscriber, &view, &self.log, terms.limits).1)
     }
 }
 
@@ -112,7 +131,8 @@ fn told(
     for (document, selector, version) in view.documents(&subscriber.resources) {
         let body = (subscriber.wish.mode != Mode::NoPatching).then(|| Arc::clone(&version.body));
         let etag = version.etag.clone();
-        after.documents.insert(document.clone(), subscriber::Told { etag, body, sure: true });
+        let known = subscriber::Told { etag, selector: selector.as_str().into(), body, sure: true };
+        after.documents.insert(document.clone(), known);
         match before.documents.get(document) {
             None => changes.push(existing(selector, version)),
             Some(known) if !known.sure => changes.push(existing(selector, version)),

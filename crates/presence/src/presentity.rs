@@ -14,6 +14,7 @@ mod waking;
 use core::time::Duration;
 
 use documents::pidf::{self, Presence};
+use documents::rules::SubHandling;
 use sip::Aor;
 use sip_stack::Timestamp;
 use sip_stack::compositor::{Lifetimes, Publication};
@@ -81,6 +82,13 @@ struct Watcher {
     sort: Sort,
     /// What is told of it to the presentity.
     mark: Mark,
+}
+
+impl Watcher {
+    /// Whether anything of the composed document is shown to it.
+    fn sees_document(&self) -> bool {
+        matches!(&self.sort, Sort::Presence(class) if class.handling() == SubHandling::Allow)
+    }
 }
 
 /// What is subscribed to.

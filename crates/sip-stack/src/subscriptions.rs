@@ -125,6 +125,11 @@ impl<T> Subscriptions<T> {
         self.record(id).map(|record| (&record.subscription, &record.data))
     }
 
+    /// The same, with what the package keeps to be changed.
+    pub fn get_mut(&mut self, id: SubscriptionId) -> Option<(&Subscription, &mut T)> {
+        self.record_mut(id).map(|record| (&record.subscription, &mut record.data))
+    }
+
     /// What the package keeps with one of them.
     pub fn data_mut(&mut self, id: SubscriptionId) -> Option<&mut T> {
         self.record_mut(id).map(|record| &mut record.data)

@@ -61,11 +61,12 @@ impl Presentity {
 
     /// A subscription has come to stand otherwise: those who ask for that are owed it.
     pub(super) fn note_change(&mut self, id: SubscriptionId, event: Event, out: &mut Outbox) {
-        let Some(watcher) = self.watchers.data_mut(id) else { return };
+        let Some((subscription, watcher)) = self.watchers.get_mut(id) else { return };
         let depth = usize::from(watcher.sort.depth());
         if let Some(journal) = self.winfo.as_mut().and_then(|winfo| winfo.journals.get_mut(depth)) {
             journal.changed(&mut watcher.mark, event);
-            self.owe_informed(depth, out);
+            let identity = subscription.identity().to_owned();
+            self.owe_informed(depth, &identity, out);
         }
     }
 
@@ -91,8 +92,9 @@ impl Presentity {
         }
         let journal = self.winfo.as_mut().and_then(|winfo| winfo.journals.get_mut(depth));
         if let Some(journal) = journal {
-            journal.departed(&watcher.mark, subscription.identity(), event);
-            self.owe_informed(depth, out);
+            let identity = subscription.identity().to_owned();
+            journal.departed(&watcher.mark, &identity, event);
+            self.owe_informed(depth, &identity, out);
         }
     }
 
@@ -101,15 +103,17 @@ impl Presentity {
         let depth = usize::from(watcher.sort.depth());
         if let Some(journal) = self.winfo.as_mut().and_then(|winfo| winfo.journals.get_mut(depth)) {
             journal.departed(&watcher.mark, identity, Event::Timeout);
-            self.owe_informed(depth, out);
+            self.owe_informed(depth, identity, out);
         }
     }
 
-    fn owe_informed(&mut self, depth: usize, out: &mut Outbox) {
+    /// Something became of a subscription of this watcher. Who may only know of its own is owed nothing for others.
+    fn owe_informed(&mut self, depth: usize, identity: &str, out: &mut Outbox) {
         let Self { winfo: Some(winfo), watchers, .. } = self else { return };
         winfo.informed.retain(|id| {
-            let Some((_, watcher)) = watchers.get(*id) else { return false };
-            if usize::from(watcher.sort.depth()) == depth + 1 {
+            let Some((subscription, watcher)) = watchers.get(*id) else { return false };
+            let Sort::Winfo { depth: about, only } = watcher.sort else { return false };
+            if usize::from(about) == depth + 1 && (!only || subscription.identity() == identity) {
                 watchers.owe(*id, Owed::Change, &mut out.watchers);
             }
             true
@@ -172,6 +176,7 @@ impl Presentity {
         if let Some(winfo) = &mut self.winfo {
             winfo.journals[0].changed(&mut mark, Event::Timeout);
         }
+        let first = first.clone();
         let until = (now + WAITING).next_quarter();
         let mut row = StoredSubscription::begin(WAITING_ROLE, self.aor.as_str(), 128);
         row.number(until.as_micros()).number(identities.len() as u64);
@@ -182,7 +187,7 @@ impl Presentity {
         let id = mark.id();
         out.watchers.stored.push(Stored::Put(id, until, row.finish()));
         self.waiting.push(Waiting { row: id, identities, mark, until });
-        self.owe_informed(0, out);
+        self.owe_informed(0, first.as_str(), out);
         self.arm_clock(now, out);
     }
 
@@ -214,7 +219,7 @@ impl Presentity {
         if let Some(winfo) = &mut self.winfo {
             let identity = waiting.identities.first().map_or("", Aor::as_str);
             winfo.journals[0].departed(&waiting.mark, identity, event);
-            self.owe_informed(0, out);
+            self.owe_informed(0, identity, out);
         }
     }
 

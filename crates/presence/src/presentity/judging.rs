@@ -77,6 +77,7 @@ impl Presentity {
                     // RFC 3857 has no event for that; as if it had only been made.
                     self.note_change(id, Event::Subscribe, out);
                     self.watchers.set_state(
+                        now,
                         &terms.watchers(&self.aor),
                         id,
                         State::Pending,
@@ -85,10 +86,16 @@ impl Presentity {
                 }
                 (SubHandling::PoliteBlock | SubHandling::Allow, Some(State::Pending)) => {
                     self.note_change(id, Event::Approved, out);
-                    self.watchers.set_state(&terms.watchers(&self.aor), id, State::Active, &mut out.watchers);
+                    self.watchers.set_state(
+                        now,
+                        &terms.watchers(&self.aor),
+                        id,
+                        State::Active,
+                        &mut out.watchers,
+                    );
                 }
                 (SubHandling::PoliteBlock | SubHandling::Allow, Some(State::Active)) => {
-                    self.watchers.keep(&terms.watchers(&self.aor), id, &mut out.watchers);
+                    self.watchers.unsettle(now, &terms.watchers(&self.aor), id, &mut out.watchers);
                     self.watchers.owe(id, Owed::Change, &mut out.watchers);
                 }
                 (SubHandling::Confirm, _) | (_, Some(State::Terminated(_)) | None) => {}

@@ -8,7 +8,7 @@ use sip_stack::compositor::{self, EntityTag, Operation, Publication};
 use sip_stack::subscriptions::{Owed, UNSETTLED};
 use sip_stack::{Numbers, Timestamp};
 
-use super::{Presentity, Terms};
+use super::{Presentity, Terms, Watcher};
 use crate::outbox::Outbox;
 use crate::refusal::Refusal;
 use crate::rules::{Composed, published};
@@ -138,7 +138,8 @@ impl Presentity {
             self.composed = composed;
             self.classes.renew();
             self.changed_at = now;
-            self.watchers.owe_all(Owed::Change, &mut out.watchers);
+            // Not who is shown an absent presentity: also what a change sets off in passing would tell of it.
+            self.watchers.owe_where(Owed::Change, &mut out.watchers, Watcher::sees_document);
             self.interests.owe_all(out);
         }
         let sphere = if self.rulebook.authorization.depends_on_sphere() {

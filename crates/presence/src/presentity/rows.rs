@@ -147,6 +147,13 @@ impl Presentity {
             watcher.sort = Sort::Presence(class);
         };
         let subscriptions = terms.watchers(aor);
+        // To who is shown an absent presentity, or no presence, nothing changes, and not that the server was restarted soon
+        // after a change.
+        let polite = Class::polite().fingerprint();
+        let changed_at = |watcher: &Watcher| match watcher.sort {
+            Sort::Presence(_) if watcher.told != polite => changed_at,
+            Sort::Presence(_) | Sort::Winfo { .. } => Timestamp::ZERO,
+        };
         watchers.resume(now, &subscriptions, changed_at, stopped_at, &mut out.watchers, know);
         let ids: Vec<SubscriptionId> = watchers.iter().map(|(id, ..)| id).collect();
         for (id, identities, mark) in undecided {

@@ -8,7 +8,6 @@ use documents::pidf::Presence;
 use documents::resource_lists::ResourceLists;
 use sip::Aor;
 use sip_stack::Timestamp;
-use sip_stack::subscriptions::Owed;
 use xcap::{Change, DocumentSelector, Followed, Found, Tree, Unavailable, Want};
 
 use super::{Presentity, Terms};
@@ -143,7 +142,7 @@ impl Presentity {
             self.learn(now, terms, out);
             if self.is_ready() {
                 // Whoever had its turn meanwhile was told to wait.
-                self.watchers.owe_all(Owed::Change, &mut out.watchers);
+                self.watchers.remind(&mut out.watchers);
                 self.interests.owe_all(out);
             }
         }

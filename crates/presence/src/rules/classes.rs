@@ -17,6 +17,11 @@ impl Class {
     /// Who sees everything.
     pub(crate) const EVERYTHING: Self = Self(None);
 
+    /// Who is shown an absent presentity.
+    pub(crate) fn polite() -> Self {
+        Self(Some(Arc::new(Decision::new(SubHandling::PoliteBlock))))
+    }
+
     /// Tells it from other classes, in this process and the next of the same version: zero for who sees everything.
     pub(crate) fn fingerprint(&self) -> u64 {
         const START: u64 = 0xcbf2_9ce4_8422_2325;

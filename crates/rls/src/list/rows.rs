@@ -54,7 +54,7 @@ impl List {
         let held_until = now + terms.patience;
         let (kept, outbox) = (terms.subscriptions(stored_name), &mut out.subscriptions);
         let hold = |_: &Subscription, device: &mut Device, _: bool| device.held_until = held_until;
-        subscriptions.resume(now, &kept, Timestamp::ZERO, stopped_at, outbox, hold);
+        subscriptions.resume(now, &kept, |_| Timestamp::ZERO, stopped_at, outbox, hold);
         outbox.deadlines.extend(subscriptions.iter().map(|(id, ..)| (held_until, id)));
         let edited = subscriptions.iter().filter(|(_, _, device)| device.edition != *edition);
         let edited: Vec<_> = edited.map(|(id, ..)| id).collect();

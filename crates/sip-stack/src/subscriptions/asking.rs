@@ -158,7 +158,14 @@ impl<T: Kept> Subscriptions<T> {
     }
 
     /// What was pending is active now, or the other way round: the subscriber is told.
-    pub fn set_state(&mut self, terms: &Terms<'_>, id: SubscriptionId, state: State, out: &mut Outbox) {
+    pub fn set_state(
+        &mut self,
+        now: Timestamp,
+        terms: &Terms<'_>,
+        id: SubscriptionId,
+        state: State,
+        out: &mut Outbox,
+    ) {
         let Some(record) = self.record_mut(id) else { return };
         let before = record.subscription.state();
         if before == state || matches!(before, State::Terminated(_)) {
@@ -167,6 +174,7 @@ impl<T: Kept> Subscriptions<T> {
         record.subscription.set_state(state);
         out.counts.gone(before);
         out.counts.came(state);
+        record.not_before = record.not_before.max(now);
         record.keep(terms, out);
         record.owe(id.index, Owed::Word, out);
     }

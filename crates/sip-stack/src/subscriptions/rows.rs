@@ -68,6 +68,15 @@ impl<T: Kept> Subscriptions<T> {
         }
     }
 
+    /// By what the package keeps with it, a subscriber is to be told something else from now on: stored, so that a restart
+    /// soon after this tells it again.
+    pub fn unsettle(&mut self, now: Timestamp, terms: &Terms<'_>, id: SubscriptionId, out: &mut Outbox) {
+        if let Some(record) = self.record_mut(id) {
+            record.not_before = record.not_before.max(now);
+            record.keep(terms, out);
+        }
+    }
+
     /// Puts a stored subscription back. `row` is its row's number. Gives its name and itself.
     pub fn restore(
         &mut self,
@@ -102,16 +111,16 @@ impl<T: Kept> Subscriptions<T> {
         self.record(id).map(|record| (id, &record.subscription))
     }
 
-    /// Takes up work after all rows are back, and the package knows what to say: subscribers who may not have heard of the last change, or had no answer
-    /// to their SUBSCRIBE, hear of it: all but those for whom both lie more than a short time before `stopped_at`, the
-    /// newest change in any row. `changed_at` is when the thing subscribed to last changed.
+    /// Takes up work after all rows are back, and the package knows what to say: subscribers who may not have heard of the
+    /// last change, or had no answer to their SUBSCRIBE, hear of it: all but those for whom both lie more than a short time
+    /// before `stopped_at`, the newest change in any row. `changed_at` is when last changed what a subscriber is told.
     ///
     /// What ran out meanwhile ends now. `know` is told of each whether it knows the state that there was.
     pub fn resume(
         &mut self,
         now: Timestamp,
         terms: &Terms<'_>,
-        changed_at: Timestamp,
+        changed_at: impl Fn(&T) -> Timestamp,
         stopped_at: Timestamp,
         out: &mut Outbox,
         mut know: impl FnMut(&Subscription, &mut T, bool),
@@ -119,7 +128,7 @@ impl<T: Kept> Subscriptions<T> {
         let mut over = Vec::new();
         for (index, slot) in (0..).zip(&mut self.slots) {
             let Slot::Taken(record) = slot else { continue };
-            let told_at = changed_at.max(record.not_before);
+            let told_at = changed_at(&record.data).max(record.not_before);
             let settled = told_at + UNSETTLED + terms.pace < stopped_at;
             know(&record.subscription, &mut record.data, settled);
             record.armed_at = record.subscription.expires_at().next_quarter();

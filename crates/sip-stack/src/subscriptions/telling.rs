@@ -106,9 +106,27 @@ impl<T: Kept> Subscriptions<T> {
 
     /// Owes everybody the same: something has changed.
     pub fn owe_all(&mut self, what: Owed, out: &mut Outbox) {
+        self.owe_where(what, out, |_| true);
+    }
+
+    /// Owes all those the same for whom something has changed, as the package says by what it keeps with them.
+    pub fn owe_where(&mut self, what: Owed, out: &mut Outbox, concerns: impl Fn(&T) -> bool) {
         for (index, slot) in (0..).zip(&mut self.slots) {
-            if let Slot::Taken(record) = slot {
+            if let Slot::Taken(record) = slot
+                && concerns(&record.data)
+            {
                 record.owe(index, what, out);
+            }
+        }
+    }
+
+    /// Asks for a turn for all who are owed something: who had its turn while it was too early gets another.
+    pub fn remind(&mut self, out: &mut Outbox) {
+        for (index, slot) in (0..).zip(&mut self.slots) {
+            if let Slot::Taken(record) = slot
+                && record.owed != Owed::Nothing
+            {
+                record.queue(index, out);
             }
         }
     }

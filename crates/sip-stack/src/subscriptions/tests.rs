@@ -136,7 +136,7 @@ fn a_notify_under_way_is_repeated_as_it_was_whatever_changes_meanwhile() {
     let first = world.turn(0, id).unwrap();
     for (cseq, contact) in [(2, "sip:bob@192.0.2.8"), (3, "sip:bob@192.0.2.9"), (4, "sip:bob@192.0.2.7")] {
         world.refresh(id, cseq, contact, "test").unwrap();
-        world.subscriptions.set_state(&TERMS, id, State::Pending, &mut world.out);
+        world.subscriptions.set_state(at(0), &TERMS, id, State::Pending, &mut world.out);
         assert_eq!(print(&world.subscriptions.repeat(id).unwrap()), first, "{contact}");
     }
     world.refresh(id, 5, "sip:bob@192.0.2.9", "test").unwrap();
@@ -156,7 +156,7 @@ fn a_pending_subscription_becomes_active_and_is_told_in_spite_of_the_pace() {
     assert_eq!((world.out.counts.active, world.out.counts.pending), (0, 1));
     assert!(world.turn(0, id).unwrap().contains("Subscription-State: pending;expires=600"));
     world.ok(0, id);
-    world.subscriptions.set_state(&TERMS, id, State::Active, &mut world.out);
+    world.subscriptions.set_state(at(1), &TERMS, id, State::Active, &mut world.out);
     assert_eq!((world.out.counts.active, world.out.counts.pending), (1, 0));
     assert!(world.turn(1, id).unwrap().contains("Subscription-State: active;expires=599"));
     world.ok(1, id);
@@ -231,7 +231,7 @@ fn restored_equals_stored() {
     assert!(subscription.is_to("test"));
     let mut known = Vec::new();
     let resumed = |_: &Subscription, _: &mut Number, knows: bool| known.push(knows);
-    next.subscriptions.resume(at(10), &TERMS, at(0), at(10), &mut next.out, resumed);
+    next.subscriptions.resume(at(10), &TERMS, |_| at(0), at(10), &mut next.out, resumed);
     assert_eq!(known, [false]);
     assert_eq!(next.out.owed, [restored]);
     for end in 0..data.len() - 8 {

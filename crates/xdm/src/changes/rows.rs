@@ -32,7 +32,7 @@ impl Changes {
         subscriptions.resume(
             now,
             &kept,
-            now,
+            |_| now,
             Timestamp::ZERO,
             &mut out.subscriptions,
             |of, subscriber, _| {

@@ -21,6 +21,8 @@ const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 const ALICE: &str = "sip:alice@example.com";
 const BOB: u8 = 9;
 const OTHERS: u8 = 10;
+/// What Bob asks for; the last is refused.
+const EXPIRES: [&str; 5] = ["15", "60", "90", "0", "5"];
 
 fn settings(random: &mut Random) -> Arc<Settings> {
     let lifetimes = Lifetimes {
@@ -88,13 +90,14 @@ fn script(random: &mut Random) -> Vec<(Duration, Act)> {
     let mut acts = Vec::new();
     let mut at = Duration::from_secs(1);
     for _ in 0..120 {
+        let expires = random.pick(&EXPIRES);
         let act = match random.below(21) {
             0..=4 => Act::Bob {
                 dialog: usize::try_from(random.below(3)).expect("one of three"),
                 package: "presence",
-                expires: *random.pick(&["15", "60", "90", "0", "5"]),
+                expires,
             },
-            5 => Act::Bob { dialog: 3, package: "presence.winfo", expires: *random.pick(&["60", "0"]) },
+            5 => Act::Bob { dialog: 3, package: "presence.winfo", expires },
             6 => Act::BobPublishes,
             7..=12 => Act::Says(random.chance(80).then(|| *random.pick(&["15", "60"]))),
             13..=14 => Act::Rules(random.next()),

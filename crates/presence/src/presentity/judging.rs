@@ -65,6 +65,9 @@ impl Presentity {
     /// Who may no longer watch is told so; who must wait, or need not wait any longer, is told that; and who sees something
     /// else than before is owed it. Nobody else hears of it.
     pub fn reauthorize(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
+        if !self.is_ready() {
+            return; // by rules that are not known nobody is judged; all are when they are
+        }
         let changed = self.judged(now, terms.policy);
         for (id, class) in changed {
             let handling = class.handling();

@@ -128,6 +128,7 @@ impl Engine {
             account,
             user_agent: concat!("rollcall/", env!("CARGO_PKG_VERSION")).to_owned(),
             timers: options.timers,
+            hosted: None,
         };
         let agent = UserAgent::new(settings, seed);
         Self { agent, wire, clock, orders, owners: BTreeMap::new(), closing: None }
@@ -184,6 +185,7 @@ impl Engine {
                     accept: vec![pidf::MEDIA_TYPE.to_owned()],
                     expires,
                     lists: subscriber::Lists::Unsupported,
+                    fields: Vec::new(),
                     body: None,
                 };
                 let owner = Owner::Watcher(Watcher { target, events, ending: Vec::new() });
@@ -200,6 +202,7 @@ impl Engine {
                     accept: vec![xcap_diff::MEDIA_TYPE.to_owned()],
                     expires,
                     lists: subscriber::Lists::Unsupported,
+                    fields: Vec::new(),
                     body: Some(documents),
                 };
                 self.watch(watch, Owner::Follower(changes), reply).await;

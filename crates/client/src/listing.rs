@@ -158,7 +158,8 @@ impl Roster {
             }
         };
         let accept = [pidf::MEDIA_TYPE, rlmi::MEDIA_TYPE, "multipart/related"].map(str::to_owned).to_vec();
-        let watch = Watch { target, event: "presence".to_owned(), accept, expires, lists, body: None };
+        let (event, fields) = ("presence".to_owned(), Vec::new());
+        let watch = Watch { target, event, accept, expires, lists, fields, body: None };
         (watch, Self { table: Table::default(), events })
     }
 

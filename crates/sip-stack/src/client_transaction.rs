@@ -99,6 +99,11 @@ impl ClientTransaction {
         matches!(self.state, State::Trying { .. } | State::Proceeding { .. })
     }
 
+    /// Whether not even a provisional response came.
+    pub fn is_unheard(&self) -> bool {
+        matches!(self.state, State::Trying { .. })
+    }
+
     /// Takes a response that bears our branch and method.
     pub fn response(&mut self, now: Timestamp, status: u16) -> Received {
         match self.state {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::flow::Flow;
+
 /// One effect, in order. `R` is what the machine's owner is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect<R> {
@@ -9,6 +11,8 @@ pub enum Effect<R> {
     Send {
         /// The next hop.
         hop: String,
+        /// The way to it, if the machine was told; else the shell finds it.
+        flow: Option<Flow>,
         /// The whole message.
         message: Arc<[u8]>,
     },

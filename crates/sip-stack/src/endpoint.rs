@@ -6,8 +6,9 @@ use std::sync::Arc;
 use sip::{Aor, Message, Name, RetryAfter, Writer, delta_seconds};
 
 use crate::client_transaction::{ClientTransaction, Timers};
+use crate::dialog::LocalTag;
 use crate::digest_client::{Account, DigestClient, Outcome};
-use crate::flow::Protocol;
+use crate::flow::{Flow, Protocol};
 use crate::mac::Random;
 use crate::time::Timestamp;
 
@@ -28,6 +29,27 @@ pub struct Settings {
     pub user_agent: String,
     /// RFC 3261 §17.1.1.1.
     pub timers: Timers,
+    /// Set if it is one of many behind the same sockets.
+    pub hosted: Option<Hosted>,
+}
+
+/// A user agent among many in one node. Its subscriptions ask for places (RFC 3263) before they write a request, and each
+/// request goes from and to what its place says; `sent_by`, `protocol` and Contact of the settings are not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hosted {
+    /// What its tags begin with, so that NOTIFYs find it.
+    pub partition: u16,
+    /// What its branches begin with, so that responses find it; 16 hexadecimal digits follow.
+    pub branch: Arc<str>,
+}
+
+/// A place where a request can be sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// How it goes there.
+    pub flow: Flow,
+    /// Our host and port on it, for Via and Contact.
+    pub sent_by: Arc<str>,
 }
 
 /// One body with its type.
@@ -117,6 +139,8 @@ pub(crate) struct Outline<'a> {
     pub body: Option<(&'a str, &'a [u8])>,
     /// Whether the request can make a dialog and so needs a Contact, RFC 3261 §8.1.1.8.
     pub contact: bool,
+    /// Where it goes, if that is known.
+    pub way: Option<&'a Way>,
 }
 
 /// A request that was written: its transaction, and whether it bore credentials.
@@ -145,13 +169,25 @@ impl Endpoint {
         &mut self.random
     }
 
+    /// A tag of ours that was never used.
+    pub(crate) fn tag(&mut self) -> String {
+        match &self.settings.hosted {
+            Some(hosted) => {
+                LocalTag { partition: hosted.partition, number: self.random.number() }.to_string()
+            }
+            None => self.random.token(),
+        }
+    }
+
     /// Writes a request and opens its transaction.
     pub(crate) fn send(&mut self, now: Timestamp, outline: &Outline<'_>) -> Sent {
-        let branch = format!("z9hG4bK{}", self.random.token()); // RFC 3261 §8.1.1.7
+        let beginning = self.settings.hosted.as_ref().map_or("z9hG4bK", |hosted| &hosted.branch);
+        let branch = format!("{beginning}{}", self.random.token()); // RFC 3261 §8.1.1.7
         let mut message = Vec::with_capacity(1024);
         let answered = self.print(outline, &branch, &mut message);
         let message: Arc<[u8]> = message.into();
         let Settings { timers, protocol, .. } = self.settings;
+        let protocol = outline.way.map_or(protocol, |way| way.flow.protocol);
         let transaction =
             ClientTransaction::new(now, branch, message.clone(), timers, protocol.is_reliable());
         Sent { transaction, message, answered }
@@ -161,8 +197,12 @@ impl Endpoint {
         let Outline { method, uri, .. } = *outline;
         let settings = &self.settings;
         let mut writer = Writer::request(out, method, uri);
-        let via = settings.protocol.via();
-        writer.display(Name::Via, format_args!("SIP/2.0/{via} {};branch={branch};rport", settings.sent_by));
+        let (protocol, sent_by) = match outline.way {
+            Some(way) => (way.flow.protocol, &*way.sent_by),
+            None => (settings.protocol, settings.sent_by.as_str()),
+        };
+        let via = protocol.via();
+        writer.display(Name::Via, format_args!("SIP/2.0/{via} {sent_by};branch={branch};rport"));
         writer.number(Name::MaxForwards, 70);
         writer.display(Name::From, format_args!("<{}>;tag={}", settings.aor.as_str(), outline.from_tag));
         match outline.to_tag {
@@ -172,7 +212,10 @@ impl Endpoint {
         writer.field(Name::CallId, outline.call_id);
         writer.display(Name::CSeq, format_args!("{} {method}", outline.cseq));
         if outline.contact {
-            writer.field(Name::Contact, &settings.contact());
+            match outline.way {
+                Some(_) => writer.field(Name::Contact, &contact(None, sent_by, protocol)),
+                None => writer.field(Name::Contact, &settings.contact()),
+            };
         }
         for route in outline.routes {
             writer.field(Name::Route, route);
@@ -219,11 +262,16 @@ impl Endpoint {
 impl Settings {
     /// The Contact value: where requests in our dialogs are to be sent.
     pub(crate) fn contact(&self) -> String {
-        let transport = if self.protocol == Protocol::Tcp { ";transport=tcp" } else { "" };
-        match self.aor.as_str().strip_prefix("sip:").and_then(|rest| rest.split_once('@')) {
-            Some((user, _)) => format!("<sip:{user}@{}{transport}>", self.sent_by),
-            None => format!("<sip:{}{transport}>", self.sent_by),
-        }
+        let user = self.aor.as_str().strip_prefix("sip:").and_then(|rest| rest.split_once('@'));
+        contact(user.map(|(user, _)| user), &self.sent_by, self.protocol)
+    }
+}
+
+fn contact(user: Option<&str>, sent_by: &str, protocol: Protocol) -> String {
+    let transport = if protocol == Protocol::Tcp { ";transport=tcp" } else { "" };
+    match user {
+        Some(user) => format!("<sip:{user}@{sent_by}{transport}>"),
+        None => format!("<sip:{sent_by}{transport}>"),
     }
 }
 

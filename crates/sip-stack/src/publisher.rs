@@ -216,7 +216,9 @@ impl Publisher {
         if let Some(in_flight) = &mut self.in_flight {
             match in_flight.transaction.tick(now) {
                 Due::Nothing => {}
-                Due::Retransmit(message) => effects.push(Effect::Send { hop: self.hop(endpoint), message }),
+                Due::Retransmit(message) => {
+                    effects.push(Effect::Send { hop: self.hop(endpoint), flow: None, message })
+                }
                 // Whether the compositor took it we cannot know: the next request says so with a 412.
                 Due::TimedOut => effects.extend(self.postpone(now, Failure::TimedOut, None, endpoint)),
             }
@@ -314,12 +316,13 @@ impl Publisher {
                 fields: &fields,
                 body: document.as_ref().map(|document| (document.content_type.as_str(), &*document.body)),
                 contact: false,
+                way: None,
             },
         );
         let (serial, answered) = (self.serial, sent.answered);
         self.in_flight =
             Some(InFlight { operation, serial, expires, answered, transaction: sent.transaction });
-        Effect::Send { hop: self.hop(endpoint), message: sent.message }
+        Effect::Send { hop: self.hop(endpoint), flow: None, message: sent.message }
     }
 
     fn hop(&self, endpoint: &Endpoint) -> String {

@@ -81,6 +81,7 @@ impl Scene {
             account: Some(Account { username: "bob".into(), password: "zanzibar".into() }),
             user_agent: "scene".into(),
             timers: crate::client_transaction::Timers::default(),
+            hosted: None,
         };
         Self {
             agent: UserAgent::new(settings, [5; 32]),
@@ -107,6 +108,7 @@ impl Scene {
             accept: vec!["application/pidf+xml".into()],
             expires: Duration::from_secs(expires),
             lists: subscriber::Lists::Unsupported,
+            fields: Vec::new(),
             body: None,
         };
         let (usage, actions) = self.agent.watch(self.now, watch);

@@ -6,14 +6,17 @@ mod notify;
 mod report;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 use core::time::Duration;
+use std::collections::VecDeque;
 
 use sip::{Message, Name, delta_seconds};
 
 use crate::client_transaction::{ClientTransaction, Due, Received};
 use crate::effect::Effect;
-use crate::endpoint::{Backoff, Document, Endpoint, Failure, Outline, Verdict, refresh_at};
+use crate::endpoint::{Backoff, Document, Endpoint, Failure, Outline, Verdict, Way, refresh_at};
+use crate::flow::Flow;
 use crate::time::Timestamp;
 use dialog::Dialog;
 
@@ -33,6 +36,8 @@ pub struct Watch {
     pub expires: Duration,
     /// Whether the target may be a list.
     pub lists: Lists,
+    /// Further fields of each SUBSCRIBE, such as who is asserted to send it (RFC 3325 §9.1).
+    pub fields: Vec<(Name, String)>,
     /// What the package wants said in each SUBSCRIBE, such as which documents (RFC 5875 §4.4).
     pub body: Option<Document>,
 }
@@ -64,6 +69,11 @@ pub struct Subscriber {
     phase: Phase,
     dialog: Option<Dialog>,
     in_flight: Option<InFlight>,
+    /// A SUBSCRIBE with this lifetime waits until it is known where `hop_asked` leads.
+    unsent: Option<Duration>,
+    hop_asked: String,
+    /// Where it leads: the place in use, then those that are left to try.
+    ways: VecDeque<Way>,
     /// Timer N: by then a NOTIFY must have come.
     notify_by: Option<Timestamp>,
     /// The end of the subscription as far as is known.
@@ -98,6 +108,8 @@ struct InFlight {
     answered: bool,
     /// A NOTIFY that came after the request has said how long the subscription lives: it outranks the response.
     outranked: bool,
+    /// Where it went, if it was us who knew.
+    flow: Option<Flow>,
     transaction: ClientTransaction,
 }
 
@@ -112,6 +124,9 @@ impl Subscriber {
             phase: Phase::Idle,
             dialog: None,
             in_flight: None,
+            unsent: None,
+            hop_asked: String::new(),
+            ways: VecDeque::new(),
             notify_by: None,
             expires_at: None,
             next_at: Some(now),
@@ -128,6 +143,11 @@ impl Subscriber {
         &self.call_id
     }
 
+    /// Our tag in it.
+    pub fn local_tag(&self) -> &str {
+        &self.local_tag
+    }
+
     /// Whether nothing is left to do or to come.
     pub fn is_over(&self) -> bool {
         self.phase == Phase::Over
@@ -137,6 +157,8 @@ impl Subscriber {
     pub fn unsubscribe(&mut self, now: Timestamp, endpoint: &mut Endpoint) -> Vec<Effect<Report>> {
         match self.phase {
             Phase::Idle => self.end(Termination::Unsubscribed),
+            // Nothing was sent yet, or what was sent failed.
+            Phase::NotifyWait if self.unsent.is_some() => self.end(Termination::Unsubscribed),
             Phase::Live | Phase::NotifyWait => {
                 self.phase = Phase::Leaving;
                 self.next_at = self.dialog.is_some().then_some(now);
@@ -170,7 +192,16 @@ impl Subscriber {
             return Vec::new();
         }
         let (asked, answered, outranked) = (in_flight.expires, in_flight.answered, in_flight.outranked);
-        let mut effects = match endpoint.judge(response, answered).within(&mut self.challenges) {
+        if status == 503
+            && let Some(effect) = self.try_next(now, endpoint)
+        {
+            return vec![effect];
+        }
+        let verdict = endpoint.judge(response, answered).within(&mut self.challenges);
+        if !matches!(verdict, Verdict::Retry | Verdict::TooBrief(_)) {
+            self.ways.clear(); // the next request asks again, RFC 3263 §4
+        }
+        let mut effects = match verdict {
             Verdict::Success => {
                 self.accepted(now, asked, outranked, response, endpoint);
                 Vec::new()
@@ -204,7 +235,13 @@ impl Subscriber {
     /// Takes the news that the last message could not be sent, or that the connection it went over was lost. A live
     /// subscription is refreshed at once, which tells the notifier the new way.
     pub fn unreachable(&mut self, now: Timestamp, endpoint: &mut Endpoint) -> Vec<Effect<Report>> {
+        if self.unsent.is_some() {
+            return Vec::new(); // what was lost is not what is awaited
+        }
         if self.is_waiting() {
+            if let Some(effect) = self.try_next(now, endpoint) {
+                return vec![effect];
+            }
             self.in_flight = None;
             return self.failed(now, 503, Failure::Unreachable, None, endpoint); // RFC 3261 §8.1.3.1
         }
@@ -217,11 +254,18 @@ impl Subscriber {
     /// Takes the passing of time.
     pub fn tick(&mut self, now: Timestamp, endpoint: &mut Endpoint) -> Vec<Effect<Report>> {
         let mut effects = Vec::new();
+        let unheard = self.in_flight.as_ref().is_some_and(|in_flight| in_flight.transaction.is_unheard());
         let due = self.in_flight.as_mut().map_or(Due::Nothing, |in_flight| in_flight.transaction.tick(now));
         match due {
             Due::Nothing => {}
-            Due::Retransmit(message) => effects.push(Effect::Send { hop: self.hop(endpoint), message }),
-            Due::TimedOut => effects.extend(self.failed(now, 408, Failure::TimedOut, None, endpoint)),
+            Due::Retransmit(message) => {
+                let flow = self.in_flight.as_ref().and_then(|in_flight| in_flight.flow);
+                effects.push(Effect::Send { hop: self.hop(endpoint), flow, message });
+            }
+            Due::TimedOut => match unheard.then(|| self.try_next(now, endpoint)).flatten() {
+                Some(effect) => effects.push(effect),
+                None => effects.extend(self.failed(now, 408, Failure::TimedOut, None, endpoint)),
+            },
         }
         if self.in_flight.as_ref().is_some_and(|in_flight| in_flight.transaction.deadline().is_none()) {
             self.in_flight = None;
@@ -245,7 +289,8 @@ impl Subscriber {
     }
 
     fn is_waiting(&self) -> bool {
-        self.in_flight.as_ref().is_some_and(|in_flight| in_flight.transaction.is_open())
+        self.unsent.is_some()
+            || self.in_flight.as_ref().is_some_and(|in_flight| in_flight.transaction.is_open())
     }
 
     /// Sends the SUBSCRIBE that is due, unless one is awaited.
@@ -264,25 +309,26 @@ impl Subscriber {
             Phase::Leaving => self.phase = Phase::Left,
             Phase::NotifyWait | Phase::Live | Phase::Left | Phase::Over => {}
         }
-        vec![self.send(now, expires, endpoint)]
+        self.cseq += 1;
+        self.send_or_ask(now, expires, endpoint)
     }
 
     /// A new attempt is a new Call-ID and tag, RFC 6665 §4.1.2.2; a retry after a challenge is not.
     fn begin(&mut self, endpoint: &mut Endpoint) {
         let random = endpoint.random();
         self.call_id = format!("{}{}", random.token(), random.token());
-        self.local_tag = random.token();
+        self.local_tag = endpoint.tag();
         self.phase = Phase::NotifyWait;
         (self.dialog, self.expires_at, self.live_since) = (None, None, None);
     }
 
     fn send(&mut self, now: Timestamp, expires: Duration, endpoint: &mut Endpoint) -> Effect<Report> {
-        self.cseq += 1;
         let mut fields = vec![
             (Name::Event, self.watch.event.clone()),
             (Name::Accept, self.watch.accept.join(", ")),
             (Name::Expires, expires.as_secs().to_string()),
         ];
+        fields.extend(self.watch.fields.iter().cloned());
         if self.watch.lists != Lists::Unsupported {
             fields.push((Name::Supported, "eventlist".to_owned()));
         }
@@ -313,13 +359,15 @@ impl Subscriber {
                 fields: &fields,
                 body: body.or(own),
                 contact: true,
+                way: self.ways.front(),
             },
         );
         self.notify_by = Some(now + endpoint.settings.timers.patience());
         let answered = sent.answered;
-        self.in_flight =
-            Some(InFlight { expires, answered, outranked: false, transaction: sent.transaction });
-        Effect::Send { hop: self.hop(endpoint), message: sent.message }
+        let flow = self.ways.front().map(|way| way.flow);
+        let transaction = sent.transaction;
+        self.in_flight = Some(InFlight { expires, answered, outranked: false, flow, transaction });
+        Effect::Send { hop: self.hop(endpoint), flow, message: sent.message }
     }
 
     fn hop(&self, endpoint: &Endpoint) -> String {

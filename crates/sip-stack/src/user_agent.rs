@@ -348,14 +348,14 @@ const ALLOW: &str = "NOTIFY, OPTIONS";
 
 fn of_publication(usage: Usage, effect: Effect<publisher::Report>) -> Action {
     match effect {
-        Effect::Send { hop, message } => Action::Send { usage, hop, message },
+        Effect::Send { hop, message, flow: _ } => Action::Send { usage, hop, message },
         Effect::Report(report) => Action::Publication(usage, report),
     }
 }
 
 fn of_subscription(usage: Usage, effect: Effect<subscriber::Report>) -> Action {
     match effect {
-        Effect::Send { hop, message } => Action::Send { usage, hop, message },
+        Effect::Send { hop, message, flow: _ } => Action::Send { usage, hop, message },
         Effect::Report(report) => Action::Subscription(usage, report),
     }
 }

@@ -18,6 +18,7 @@ impl Subscriber {
         endpoint: &mut Endpoint,
     ) -> Vec<Effect<Report>> {
         self.notify_by = None; // no NOTIFY follows a request that failed
+        self.ways.clear();
         match self.phase {
             Phase::Idle | Phase::Over => Vec::new(),
             Phase::Leaving if self.dialog.is_some() => {
@@ -112,13 +113,14 @@ impl Subscriber {
     pub(super) fn idle_until(&mut self, at: Timestamp) {
         self.phase = Phase::Idle;
         self.next_at = Some(at);
-        (self.dialog, self.in_flight) = (None, None);
+        (self.dialog, self.in_flight, self.unsent) = (None, None, None);
         (self.notify_by, self.expires_at) = (None, None);
+        self.ways.clear();
     }
 
     pub(super) fn end(&mut self, why: Termination) -> Vec<Effect<Report>> {
         self.phase = Phase::Over;
-        (self.dialog, self.in_flight) = (None, None);
+        (self.dialog, self.in_flight, self.unsent) = (None, None, None);
         (self.notify_by, self.expires_at, self.next_at) = (None, None, None);
         vec![Effect::Report(Report::Over(why))]
     }

@@ -1,6 +1,7 @@
 //! The rules of RFC 6665 §4.1 and §4.4, in virtual time.
 
 mod lifetime;
+mod ways;
 
 use core::time::Duration;
 

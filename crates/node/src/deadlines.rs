@@ -25,6 +25,8 @@ pub(crate) enum Wake {
         /// The publication's row.
         row: u64,
     },
+    /// A back-end subscription sends again, refreshes, or reads what it has heard.
+    Backend(u32),
     /// An owner that does not know its documents asks again.
     Documents(Owner),
 }

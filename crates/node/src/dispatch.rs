@@ -4,6 +4,7 @@ use ::presence::Refusal;
 use sip::{Aor, EventHeader, Message, Method, Name, Uri, Via, Writer};
 use sip_stack::Timestamp;
 use sip_stack::auth::Caller;
+use sip_stack::subscriber;
 use sip_stack::subscriptions;
 
 use crate::effects::Effects;
@@ -18,6 +19,8 @@ mod subscribing;
 
 /// The methods that this node answers.
 const ALLOW: &str = "OPTIONS, PUBLISH, SUBSCRIBE";
+/// The same of a node that subscribes itself.
+const ALLOW_NOTIFY: &str = "NOTIFY, OPTIONS, PUBLISH, SUBSCRIBE";
 
 /// An event package that this node serves.
 struct Package {
@@ -68,8 +71,8 @@ const fn winfo(name: &'static str) -> Package {
 /// Why the node itself does not take a request, before any role sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// The method is none of ours.
-    Method,
+    /// The method is none of ours; those that are.
+    Method(&'static str),
     /// A CANCEL for nothing, or an in-dialog request without a dialog.
     NoTransaction,
     /// The Request-URI's scheme is none of ours.
@@ -100,6 +103,8 @@ pub(crate) enum Refused {
     List(rls::Refusal),
     /// The document servers' own reasons.
     Changes(changes::Refusal),
+    /// Why a NOTIFY is not taken.
+    Notify(subscriber::Refusal),
 }
 
 impl From<Refusal> for Refused {
@@ -111,6 +116,12 @@ impl From<Refusal> for Refused {
 impl From<rls::Refusal> for Refused {
     fn from(refusal: rls::Refusal) -> Self {
         Self::List(refusal)
+    }
+}
+
+impl From<subscriber::Refusal> for Refused {
+    fn from(refusal: subscriber::Refusal) -> Self {
+        Self::Notify(refusal)
     }
 }
 
@@ -130,7 +141,7 @@ impl Refused {
     /// The one place that names these codes.
     fn status(&self) -> u16 {
         match self {
-            Self::Method => 405,        // RFC 3261 §8.2.1
+            Self::Method(_) => 405,     // RFC 3261 §8.2.1
             Self::NoTransaction => 481, // RFC 3261 §9.2, §12.2.2
             Self::Scheme => 416,        // RFC 3261 §8.2.2.1
             Self::NotOurs => 404,       // RFC 3903 §6 step 1
@@ -145,6 +156,7 @@ impl Refused {
             Self::Presence(refusal) => refusal.status(),
             Self::List(refusal) => refusal.status(),
             Self::Changes(refusal) => refusal.status(),
+            Self::Notify(refusal) => refusal.status(),
         }
     }
 
@@ -161,8 +173,8 @@ impl Refused {
 
     fn print(&self, response: &mut Writer<'_>) {
         match self {
-            Self::Method => {
-                response.field(Name::Allow, ALLOW);
+            Self::Method(allowed) => {
+                response.field(Name::Allow, allowed);
             }
             Self::Extension(tags) => {
                 response.field(Name::Unsupported, tags);
@@ -180,7 +192,18 @@ impl Refused {
             Self::Presence(refusal) => refusal.print(response),
             Self::List(refusal) => refusal.print(response),
             Self::Changes(refusal) => refusal.print(response),
-            Self::NoTransaction | Self::Scheme | Self::NotOurs | Self::NotAcceptable | Self::Field(_) => {}
+            Self::Notify(subscriber::Refusal::UnsupportedBody { accept }) => {
+                response.field(Name::Accept, accept);
+            }
+            Self::Notify(subscriber::Refusal::BadEvent) => {
+                response.field(Name::AllowEvents, ::presence::PACKAGES[0]);
+            }
+            Self::NoTransaction
+            | Self::Scheme
+            | Self::NotOurs
+            | Self::NotAcceptable
+            | Self::Field(_)
+            | Self::Notify(_) => {}
         }
     }
 }
@@ -192,14 +215,15 @@ impl Shard {
             Method::Publish | Method::Subscribe => self.authenticated(now, &asked, out),
             Method::Options => self.options(now, &asked, out),
             Method::Cancel => self.cancel(now, &asked, out),
-            Method::Bye | Method::Notify | Method::Update | Method::Prack => Err(Refused::NoTransaction),
+            Method::Notify => self.notified(now, &asked, out),
+            Method::Bye | Method::Update | Method::Prack => Err(Refused::NoTransaction),
             Method::Register
             | Method::Message
             | Method::Invite
             | Method::Ack
             | Method::Info
             | Method::Refer
-            | Method::Other(_) => Err(Refused::Method),
+            | Method::Other(_) => Err(Refused::Method(self.allow())),
         };
         if let Err(refused) = served {
             self.refuse(now, &asked, &refused, out);
@@ -265,10 +289,10 @@ impl Shard {
         self.check_extensions(asked.request)?;
         let extensions = self.extensions().join(", ");
         let tag = asked.key.stateless_tag();
-        let allowed = self.allow_events();
+        let (methods, allowed) = (self.allow(), self.allow_events());
         self.answer(now, asked, out, |bytes| {
             let mut response = sip::respond(bytes, asked.request, 200, Some(asked.flow.remote), Some(&tag));
-            response.field(Name::Allow, ALLOW);
+            response.field(Name::Allow, methods);
             response.field(Name::AllowEvents, &allowed);
             response.field(Name::Accept, ::presence::refusal::PIDF);
             response.field(Name::AcceptEncoding, ::presence::refusal::CODINGS);
@@ -290,6 +314,12 @@ impl Shard {
             sip::respond(bytes, asked.request, 200, Some(asked.flow.remote), Some(&tag)).finish(&[]);
         });
         Ok(())
+    }
+
+    /// The methods that we answer.
+    fn allow(&self) -> &'static str {
+        let subscribes = self.settings.lists.as_ref().is_some_and(|lists| !lists.foreign.peers.is_empty());
+        if subscribes { ALLOW_NOTIFY } else { ALLOW }
     }
 
     /// The extensions that we understand.

@@ -24,6 +24,18 @@ pub struct Effects {
     rows: Vec<RowChange>,
     enquiries: Vec<Enquiry>,
     letters: Vec<(ShardId, Letter)>,
+    locates: Vec<Locate>,
+}
+
+/// A question where a URI leads (RFC 3263); its answer goes to [`crate::Shard::located`] of the same shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locate {
+    /// A SIP URI: the next hop of a request.
+    pub hop: String,
+    /// The place of the back-end subscription that asks.
+    pub(crate) place: u32,
+    /// Tells a later one at the same place from this one.
+    pub(crate) serial: u32,
 }
 
 /// A question to the document store; its answer goes to [`crate::Shard::documents`] of the same shard.
@@ -76,6 +88,16 @@ impl Effects {
         core::mem::take(&mut self.enquiries)
     }
 
+    /// Asks where a URI leads.
+    pub(crate) fn locate(&mut self, locate: Locate) {
+        self.locates.push(locate);
+    }
+
+    /// Takes the questions where URIs lead, in order.
+    pub fn take_locates(&mut self) -> Vec<Locate> {
+        core::mem::take(&mut self.locates)
+    }
+
     /// Brings a letter to another shard.
     pub(crate) fn bring(&mut self, to: ShardId, letter: Letter) {
         self.letters.push((to, letter));
@@ -107,7 +129,11 @@ impl Effects {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.sends.is_empty() && self.rows.is_empty() && self.enquiries.is_empty() && self.letters.is_empty()
+        self.sends.is_empty()
+            && self.rows.is_empty()
+            && self.enquiries.is_empty()
+            && self.letters.is_empty()
+            && self.locates.is_empty()
     }
 
     /// Forgets everything, keeps the memory.
@@ -117,5 +143,6 @@ impl Effects {
         self.rows.clear();
         self.enquiries.clear();
         self.letters.clear();
+        self.locates.clear();
     }
 }

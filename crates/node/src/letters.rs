@@ -1,5 +1,6 @@
 //! What owners tell each other: within a shard, across the shards of a node, later across nodes.
 
+use rls::BackendName;
 use sip::Aor;
 use sip_stack::interest::{Asker, Interest, Shown};
 
@@ -11,6 +12,10 @@ pub enum Letter {
     Interest(Aor, Interest),
     /// Asks it to show nothing any more.
     NoInterest(Aor, Asker),
+    /// Asks a back-end subscription by SIP to show what its resource shows.
+    ForeignInterest(BackendName, Interest),
+    /// Asks it to show nothing any more.
+    NoForeignInterest(BackendName, Asker),
     /// Shows it.
     Shown(Shown),
 }

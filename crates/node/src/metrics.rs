@@ -109,6 +109,26 @@ metrics! {
     list_notify_split: Counter,
     /// References and entries of lists that were left out: they lead nowhere, in a circle, or beyond a limit.
     list_left_out: Counter,
+    /// Back-end subscriptions to other domains that have a state to show.
+    backend_active: Gauge,
+    /// Back-end subscriptions to other domains that nobody has decided on.
+    backend_pending: Gauge,
+    /// Back-end subscriptions to other domains of which nothing is known that could be shown.
+    backend_unknown: Gauge,
+    /// Back-end subscriptions to other domains that are over, for now or for good.
+    backend_terminated: Gauge,
+    /// Back-end subscriptions to other domains that wait for their turn to be asked for.
+    backend_waiting: Gauge,
+    /// Back-end subscriptions to other domains that were not made, as there were too many.
+    backend_refused: Counter,
+    /// SUBSCRIBEs sent to other domains, retransmissions counted.
+    backend_subscribes: Counter,
+    /// NOTIFYs of other domains in a dialog of ours.
+    backend_notifies: Counter,
+    /// Documents of other domains that were overtaken by a later one before they were looked at.
+    backend_coalesced: Counter,
+    /// Documents of other domains that cannot be read, and states without one.
+    backend_unreadable: Counter,
     /// Active subscriptions to changes of documents.
     subscriptions_xcap_diff_active: Gauge,
     /// Pending subscriptions to changes of documents.

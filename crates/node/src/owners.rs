@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::quality::FixedState;
 use presence::Presentity;
-use rls::{List, ListName};
+use rls::backend::Stage;
+use rls::{Backend, BackendName, List, ListName};
 use sip::{Aor, Message};
 use sip_stack::notifier::{Outcome, Subscription};
 use sip_stack::subscriptions::{Notify, Refusal, StoredSubscription, SubscriptionId};
@@ -13,6 +14,7 @@ use sip_stack::{Numbers, Timestamp};
 use xcap::{Change, Found, Tree, Unavailable, Want};
 use xdm::changes::{self, Changes};
 
+use crate::gates::Pass;
 use crate::record::{Partition, RowKey};
 use crate::settings::Settings;
 
@@ -72,6 +74,24 @@ pub(crate) struct Watching {
     pub(crate) owner: Owner,
     /// The subscription.
     pub(crate) id: SubscriptionId,
+}
+
+/// A back-end subscription, and what the shard has done for it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) backend: Backend,
+    /// Tells it from others at the same place.
+    pub(crate) serial: u32,
+    /// The tag under which NOTIFYs find it.
+    pub(crate) tag: Option<u64>,
+    /// As it was counted.
+    pub(crate) stage: Option<Stage>,
+    /// A wake-up is asked for, not later than this.
+    pub(crate) armed_at: Timestamp,
+    /// The hop that is asked for.
+    pub(crate) asked: Option<String>,
+    /// The next hop through whose gate its request goes, or waits to go.
+    pub(crate) gate: Option<Pass>,
 }
 
 /// Owners of one kind by place and by name.
@@ -150,6 +170,8 @@ pub(crate) struct Owners {
     pub(crate) presence: presence::Outbox,
     pub(crate) lists: Slab<ListName, List>,
     pub(crate) list: rls::Outbox,
+    pub(crate) backends: Slab<BackendName, Held>,
+    pub(crate) backend: rls::backend::Outbox,
     /// The stored lists by the user whose they are.
     lists_of: HashMap<Aor, BTreeSet<u32>, FixedState>,
     /// By the Request-URI that they subscribe to.
@@ -168,6 +190,8 @@ impl Owners {
             presence: presence::Outbox::default(),
             lists: Slab::new(seed),
             list: rls::Outbox::default(),
+            backends: Slab::new(seed),
+            backend: rls::backend::Outbox::default(),
             lists_of: HashMap::with_hasher(FixedState::with_seed(seed)),
             followers: Slab::new(seed),
             changes: changes::Outbox::default(),

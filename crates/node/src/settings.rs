@@ -1,6 +1,7 @@
 //! What a node is told at its start: plain values, no file and no words of one.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use presence::{Lifetimes, Policy};
@@ -129,6 +130,8 @@ pub struct Lists {
     pub subscriptions_max: usize,
     /// Resources of one list that are watched; the others are shown as given up.
     pub watched_max: usize,
+    /// How resources of other domains are reached.
+    pub foreign: Foreign,
     /// How far a list is followed.
     pub flat: documents::resource_lists::Limits,
     /// How large a document may be.
@@ -146,13 +149,56 @@ impl Default for Lists {
             notify_max: 64_000,
             subscriptions_max: 16,
             watched_max: 1000,
+            foreign: Foreign::default(),
             flat: documents::resource_lists::Limits::DEFAULT,
             xml: xml::Limits { bytes: 1024 * 1024, nodes: 100_000, ..xml::Limits::default() },
         }
     }
 }
 
+/// How resources of other domains are reached: by SIP, one subscription for each watcher and resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// Who serves which domain; `*` stands for all domains that are not named. Resources of others are not reached.
+    pub peers: BTreeMap<String, Peer>,
+    /// The lifetime asked for.
+    pub lifetime: Duration,
+    /// Back-end subscriptions of a shard; the resources beyond are shown as given up.
+    pub max: usize,
+    /// SUBSCRIBEs of a shard without an answer towards one next hop; others wait.
+    pub window: usize,
+}
+
+/// Who serves a domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// The URI of the next hop. None: where the resource's own URI leads, RFC 3263.
+    pub next_hop: Option<String>,
+    /// Whether it takes our word for who our watchers are, RFC 3325 §3.
+    pub trusted: bool,
+}
+
+impl Default for Foreign {
+    fn default() -> Self {
+        Self { peers: BTreeMap::new(), lifetime: Duration::from_secs(3600), max: 100_000, window: 64 }
+    }
+}
+
+impl Foreign {
+    /// Who serves a domain, if it is reached.
+    pub(crate) fn peer(&self, domain: &str) -> Option<&Peer> {
+        self.peers.get(domain).or_else(|| self.peers.get("*"))
+    }
+}
+
 impl Lists {
+    /// Our own name, for those who do not take our word for who our watchers are.
+    pub(crate) fn own_name(&self, domains: &[String]) -> Option<Aor> {
+        let domain = domains.first().map_or("localhost", String::as_str);
+        let server = self.server.clone().unwrap_or_else(|| format!("sip:rls@{domain}"));
+        Aor::parse(&server).ok()
+    }
+
     /// Whether this is the URI that takes lists in requests.
     pub(crate) fn is_server(&self, uri: &str) -> bool {
         self.server.is_some() && rls::service::canonical_text(uri) == self.server
@@ -168,6 +214,12 @@ impl Settings {
     /// Whether a user is one of our domains.
     pub(crate) fn is_ours(&self, aor: &Aor) -> bool {
         aor.domain().is_none_or(|domain| self.domains.iter().any(|own| own == domain))
+    }
+
+    /// Whether users of another domain are reached.
+    pub(crate) fn reaches(&self, aor: &Aor) -> bool {
+        let foreign = self.lists.as_ref().map(|lists| &lists.foreign);
+        foreign.zip(aor.domain()).is_some_and(|(foreign, domain)| foreign.peer(domain).is_some())
     }
 
     /// What holds for all presentities.

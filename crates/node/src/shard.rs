@@ -2,6 +2,7 @@
 
 mod documents;
 mod draining;
+mod foreign;
 mod letters;
 mod lists;
 mod notifying;
@@ -23,6 +24,7 @@ use crate::deadlines::{Deadlines, Wake};
 use crate::destinations::{Destinations, Ready};
 use crate::door::{ShardId, way_back};
 use crate::effects::Effects;
+use crate::gates::Gates;
 use crate::letters::Letter;
 use crate::metrics::Metrics;
 use crate::owners::{Owner, Owners, Watching};
@@ -63,6 +65,9 @@ pub struct Shard {
     pub(crate) answers: ServerTransactions,
     pub(crate) dialogs: HashMap<u64, Watching, IdentityHash>,
     pub(crate) metrics: Metrics,
+    /// Back-end subscriptions by the tags of their dialogs.
+    backends_by_tag: HashMap<u64, u32, IdentityHash>,
+    gates: Gates,
     tells: ClientTransactions<Telling>,
     destinations: Destinations,
     ready: VecDeque<Ready>,
@@ -111,6 +116,8 @@ impl Shard {
             answers: ServerTransactions::new(seed.derive("transactions"), settings.limits.transactions),
             dialogs: HashMap::with_hasher(IdentityHash),
             metrics: Metrics::default(),
+            backends_by_tag: HashMap::with_hasher(IdentityHash),
+            gates: Gates::new(random.draw()),
             tells: ClientTransactions::default(),
             destinations: Destinations::new(settings.limits.window, random.draw()),
             ready: VecDeque::new(),
@@ -174,7 +181,7 @@ impl Shard {
         }
     }
 
-    /// A stream has ended, or could not be opened: NOTIFYs on it are not answered any more.
+    /// A stream has ended, or could not be opened: requests on it are not answered any more.
     pub fn closed(&mut self, now: Timestamp, flow: Flow, out: &mut Effects) {
         for (transaction, telling) in self.tells.open_where(|telling| telling.way == flow) {
             self.tells.end(transaction);
@@ -184,6 +191,7 @@ impl Shard {
             }
             self.told(now, telling, outcome, out);
         }
+        self.unreachable(now, flow, out);
         self.turn(now, out);
     }
 
@@ -229,6 +237,7 @@ impl Shard {
         metrics.presentities = self.owners.presentities.len() as u64;
         metrics.lists = self.owners.lists.len() as u64;
         metrics.requests_waiting = self.parking.len() as u64;
+        metrics.backend_waiting = self.gates.waiting() as u64;
         metrics.notify_in_flight = self.tells.len() as u64;
         metrics.notify_waiting = self.destinations.waiting() + self.ready.len() as u64;
         metrics
@@ -295,6 +304,7 @@ impl Shard {
                     presentity.due(now, terms, at, row, outbox)
                 });
             }
+            Wake::Backend(place) => self.wake_backend(now, at, place, out),
             Wake::Documents(owner) => {
                 self.owners.prepare(owner);
                 self.drain(owner, out);

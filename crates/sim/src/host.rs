@@ -192,7 +192,13 @@ impl Host {
             said.push(Said { flow: outgoing.flow, bytes: [outgoing.head, outgoing.body].concat() });
         }
         let letters = self.effects.take_letters();
+        let locates = self.effects.take_locates();
         self.effects.clear();
+        for locate in locates {
+            let places = self.library.locate(&locate.hop);
+            self.shards[shard].located(now, &locate, &places, &mut self.effects);
+            self.collect(now, shard, said);
+        }
         for (to, letter) in letters {
             let to = usize::from(to.0);
             self.shards[to].letter(now, letter, &mut self.effects);

@@ -1,9 +1,13 @@
-//! The documents of a simulated installation: the memory engine of the store, in virtual time, that outlives a node.
+//! The documents of a simulated installation: the memory engine of the store, in virtual time, that outlives a node. And
+//! where names lead.
 
+use core::net::SocketAddr;
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sip_stack::Timestamp;
+use sip::Uri;
+use sip_stack::{Protocol, Timestamp};
 use store::docs::{Commit, DocStore, MemoryDocs, Operation, Precondition, Write, wait};
 use xcap::{Change, DocumentSelector, ETag, Found, Unavailable, Version, Want};
 
@@ -23,6 +27,8 @@ struct State {
     changes: Vec<Change>,
     /// Versions so far.
     written: u32,
+    /// By host name, best first.
+    names: BTreeMap<String, Vec<(Protocol, SocketAddr)>>,
 }
 
 impl Default for Library {
@@ -56,6 +62,24 @@ impl Library {
         let operation = Operation { auid, name, precondition: Precondition::None, write };
         let commit = Commit { tree: document.tree.clone(), at: now, operations: vec![operation] };
         wait(self.docs.commit(commit)).expect("memory does not fail");
+    }
+
+    /// A host name leads to these places, best first.
+    pub fn name(&self, host: &str, places: Vec<(Protocol, SocketAddr)>) {
+        locked(&self.state).names.insert(host.to_owned(), places);
+    }
+
+    /// Where a SIP URI leads.
+    pub(crate) fn locate(&self, uri: &str) -> Vec<(Protocol, SocketAddr)> {
+        let Ok(Uri::Sip(uri)) = Uri::parse(uri) else { return Vec::new() };
+        let host = uri.host.to_string();
+        let is_tcp =
+            uri.params.get("transport").is_some_and(|transport| transport.eq_ignore_ascii_case("tcp"));
+        let protocol = if is_tcp { Protocol::Tcp } else { Protocol::Udp };
+        match host.trim_matches(['[', ']']).parse() {
+            Ok(ip) => vec![(protocol, SocketAddr::new(ip, uri.port.unwrap_or(5060)))],
+            Err(_) => locked(&self.state).names.get(&host).cloned().unwrap_or_default(),
+        }
     }
 
     /// What there is now.

@@ -29,6 +29,18 @@ pub struct Manners {
     dialogs: BTreeMap<(String, String), Dialog>,
     open: BTreeMap<String, (String, String)>,
     entity_tags: BTreeSet<String>,
+    /// By Call-ID.
+    asked: BTreeMap<String, Asked>,
+}
+
+/// What the node has asked for in one dialog.
+#[derive(Debug)]
+struct Asked {
+    tag: String,
+    /// The last SUBSCRIBE.
+    last: Message,
+    /// Of all SUBSCRIBEs with its CSeq: a server that fails is followed by another.
+    branches: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -99,7 +111,8 @@ impl Manners {
             Some(status) => self.answered(now, flow, message, status),
             None => match message.method() {
                 Some("NOTIFY") => self.notified(now, flow, message),
-                other => Err(format!("a request {other:?}, but a notifier sends NOTIFY alone")),
+                Some("SUBSCRIBE") => self.asked(message),
+                other => Err(format!("a request {other:?}, but a node sends NOTIFY and SUBSCRIBE alone")),
             },
         }
     }
@@ -265,6 +278,39 @@ impl Manners {
             return Err(format!("RFC 3903 §6: the entity-tag {tag} is given a second time"));
         }
         Ok(())
+    }
+
+    /// A SUBSCRIBE of the node: what RFC 6665 §4.1.2.1 and RFC 3261 §8.1.1 want said, and CSeq only rises. The same request
+    /// goes out anew, or with another branch to another place (RFC 3263 §4.3).
+    fn asked(&mut self, subscribe: &Message) -> Result<Verdict, String> {
+        for name in ["Event", "Expires", "Contact", "Max-Forwards", "Accept", "From", "To"] {
+            subscribe.get(name).ok_or_else(|| format!("a SUBSCRIBE without {name}"))?;
+        }
+        let call_id = subscribe.get("Call-ID").ok_or("no Call-ID")?.to_owned();
+        let tag = subscribe.from_tag().ok_or("no From tag")?.to_owned();
+        let branch = subscribe.branch().ok_or("no branch")?.to_owned();
+        let number = |message: &Message| message.cseq().map(|(number, _)| number);
+        let (cseq, branches) = (number(subscribe), BTreeSet::from([branch.clone()]));
+        let fresh = Asked { tag: tag.clone(), last: subscribe.clone(), branches };
+        let Some(asked) = self.asked.get_mut(&call_id) else {
+            self.asked.insert(call_id, fresh);
+            return Ok(Verdict { again: false });
+        };
+        if asked.tag != tag {
+            return Err(format!("the tag {tag} in a Call-ID whose tag is {}", asked.tag));
+        }
+        if number(&asked.last) < cseq {
+            *asked = fresh;
+            return Ok(Verdict { again: false });
+        }
+        let but_via = |message: &Message| {
+            let fields = message.fields.iter().filter(|(name, _)| name != "Via" && name != "Contact");
+            (message.start.clone(), fields.cloned().collect::<Vec<_>>())
+        };
+        if number(&asked.last) != cseq || but_via(&asked.last) != but_via(subscribe) {
+            return Err(format!("RFC 3261 §12.2.1.1: another request before had this CSeq:\n{}", asked.last));
+        }
+        Ok(Verdict { again: !asked.branches.insert(branch) })
     }
 
     fn notified(&mut self, now: Timestamp, flow: Flow, notify: &Message) -> Result<Verdict, String> {

@@ -44,6 +44,8 @@ pub struct Shown {
 /// The state of a subscription, and what its next NOTIFY would say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
+    /// Asked for, or accepted, and nothing is known that could be shown.
+    Unknown,
     /// Accepted and authorized; subscribers who see the same share it.
     Active(Arc<Content>),
     /// Accepted; nobody has said yet whether it may be.

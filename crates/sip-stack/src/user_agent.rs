@@ -64,8 +64,8 @@ struct Entry {
 
 #[derive(Debug)]
 enum Machine {
-    Publisher(Publisher),
-    Subscriber(Subscriber),
+    Publisher(Box<Publisher>),
+    Subscriber(Box<Subscriber>),
 }
 
 impl UserAgent {
@@ -96,7 +96,7 @@ impl UserAgent {
     /// Starts a subscription, or a fetch.
     pub fn watch(&mut self, now: Timestamp, watch: Watch) -> (Usage, Vec<Action>) {
         let (subscriber, effects) = Subscriber::start(now, watch, &mut self.endpoint);
-        let usage = self.enter(Machine::Subscriber(subscriber));
+        let usage = self.enter(Machine::Subscriber(Box::new(subscriber)));
         (
             usage,
             self.settle(usage, effects.into_iter().map(|effect| of_subscription(usage, effect)).collect()),
@@ -111,7 +111,7 @@ impl UserAgent {
         document: Document,
     ) -> (Usage, Vec<Action>) {
         let publisher = Publisher::new(publication, &mut self.endpoint);
-        let usage = self.enter(Machine::Publisher(publisher));
+        let usage = self.enter(Machine::Publisher(Box::new(publisher)));
         (usage, self.modify(now, usage, document))
     }
 

@@ -4,7 +4,7 @@ use sip_stack::Timestamp;
 use sip_stack::interest::{Shown, Standing};
 use sip_stack::notifier::Reason;
 
-use super::Shard;
+use super::{Shard, foreign};
 use crate::door::ShardId;
 use crate::effects::Effects;
 use crate::letters::Letter;
@@ -26,6 +26,9 @@ impl Shard {
         let to = match &letter {
             Letter::Interest(aor, _) | Letter::NoInterest(aor, _) => {
                 ShardId::owner_of(Partition::of_hash(aor.stable_hash()), self.place.shards)
+            }
+            Letter::ForeignInterest(name, _) | Letter::NoForeignInterest(name, _) => {
+                foreign::owner_of(name, self.place.shards)
             }
             Letter::Shown(shown) => ShardId(shown.asker.shard),
         };
@@ -73,10 +76,12 @@ impl Shard {
                     self.with_presentity(place, out, |presentity, _, _, _| presentity.no_interest(asker));
                 }
             }
+            Letter::ForeignInterest(name, interest) => self.foreign_interest(now, &name, &interest, out),
+            Letter::NoForeignInterest(name, asker) => self.no_foreign_interest(now, &name, asker, out),
             Letter::Shown(Shown { asker, standing, changed_at }) => {
                 let list = self.owners.lists.get_mut(asker.place);
                 let Some(list) = list.filter(|list| list.serial() == asker.serial) else { return };
-                list.shown(asker.item, standing.into(), changed_at, &mut self.owners.list);
+                list.shown(asker.item, rls::Shown::of(standing), changed_at, &mut self.owners.list);
                 self.drain(Owner::list(asker.place), out);
             }
         }

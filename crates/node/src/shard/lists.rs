@@ -1,6 +1,8 @@
 //! The lists of a shard, and how they reach the resources in them.
 
-use rls::{Ask, List, ListName, Shown};
+use std::sync::Arc;
+
+use rls::{Ask, BackendName, List, ListName, Shown};
 use sip::Aor;
 use sip_stack::interest::{Asker, Interest};
 use sip_stack::{Numbers, Timestamp};
@@ -64,6 +66,11 @@ impl Shard {
                         let interest = Interest { asker: asker(item), identities: list.identities().clone() };
                         self.write_letter(Letter::Interest(aor, interest), out);
                     }
+                    Resource::There(resource) => {
+                        let name = backend_name(list, resource);
+                        let interest = Interest { asker: asker(item), identities: list.identities().clone() };
+                        self.write_letter(Letter::ForeignInterest(name, interest), out);
+                    }
                     Resource::Nothing => {
                         let over = Shown::Terminated(rls::NO_RESOURCE.into());
                         list.shown(item, over, Timestamp::ZERO, &mut self.owners.list);
@@ -72,6 +79,10 @@ impl Shard {
                 Ask::Forget(item, uri) => match resource(&uri, &self.settings) {
                     Resource::Here(aor) => {
                         let letter = Letter::NoInterest(aor, asker(item));
+                        self.write_letter(letter, out);
+                    }
+                    Resource::There(resource) => {
+                        let letter = Letter::NoForeignInterest(backend_name(list, resource), asker(item));
                         self.write_letter(letter, out);
                     }
                     Resource::Nothing => {}
@@ -85,14 +96,24 @@ impl Shard {
 enum Resource {
     /// From a presentity of this installation.
     Here(Aor),
-    /// From nowhere: nobody here serves it.
+    /// From another domain, by SIP; its canonical URI.
+    There(Arc<str>),
+    /// From nowhere: nobody serves it whom we know.
     Nothing,
+}
+
+fn backend_name(list: &List, resource: Arc<str>) -> BackendName {
+    let ListName { watcher, package, .. } = list.name();
+    BackendName { watcher: watcher.clone(), resource, package: Arc::clone(package) }
 }
 
 fn resource(uri: &str, settings: &Settings) -> Resource {
     let is_list = settings.lists.as_ref().is_some_and(|lists| lists.owner(uri).is_some());
     match Aor::parse(uri) {
-        Ok(aor) if !is_list && settings.is_ours(&aor) => Resource::Here(aor),
+        Ok(aor) if settings.is_ours(&aor) && !is_list => Resource::Here(aor),
+        Ok(aor) if !settings.is_ours(&aor) && settings.reaches(&aor) => {
+            rls::service::canonical_text(uri).map_or(Resource::Nothing, |uri| Resource::There(uri.into()))
+        }
         Ok(_) | Err(_) => Resource::Nothing,
     }
 }

@@ -74,6 +74,10 @@ impl Shard {
         response: &Message<'_>,
         out: &mut Effects,
     ) {
+        let cseq = response.get(Name::CSeq).and_then(|value| CSeq::parse(value).ok());
+        if cseq.is_some_and(|cseq| cseq.method == Method::Subscribe) {
+            return self.responded(now, response, out);
+        }
         let Some(branch) = Branch::of(response).filter(|branch| branch.life == self.life) else { return };
         let transaction = TransactionId(branch.transaction);
         let Some(telling) = self.tells.owner(transaction) else { return };

@@ -56,14 +56,14 @@ impl List {
         }
     }
 
-    /// A resource is asked for outside of the installation: nobody waits for its first state.
-    pub fn is_elsewhere(&mut self, item: u32, out: &mut Outbox) {
-        self.awaited.remove(&item);
-        self.release_if_complete(out);
-    }
-
-    /// A resource shows this now. `changed_at` is when that came to be.
-    pub fn shown(&mut self, item: u32, shown: Shown, changed_at: Timestamp, out: &mut Outbox) {
+    /// A resource shows this now; none: nothing is known of it. `changed_at` is when that came to be.
+    pub fn shown(
+        &mut self,
+        item: u32,
+        shown: impl Into<Option<Shown>>,
+        changed_at: Timestamp,
+        out: &mut Outbox,
+    ) {
         self.awaited.remove(&item);
         if self.roster.show(item, shown) && changed_at >= self.settled_before {
             self.changed(changed_at, out);
@@ -142,14 +142,17 @@ pub(super) fn edition_of(members: &[Entry]) -> u64 {
 /// Why a resource is not watched that is beyond the limit.
 const GIVEN_UP: &str = "giveup";
 
-impl From<Standing> for Shown {
-    fn from(standing: Standing) -> Self {
+impl Shown {
+    /// What a list shows of a resource that stands like this.
+    pub fn of(standing: Standing) -> Option<Self> {
         match standing {
-            Standing::Active(content) => {
-                Self::Active(Body { media_type: media_type(&content), bytes: Arc::clone(&content.body) })
-            }
-            Standing::Pending => Self::Pending,
-            Standing::Terminated(reason) => Self::Terminated(Cow::Borrowed(Reason::as_str(reason))),
+            Standing::Unknown => None,
+            Standing::Active(content) => Some(Self::Active(Body {
+                media_type: media_type(&content),
+                bytes: Arc::clone(&content.body),
+            })),
+            Standing::Pending => Some(Self::Pending),
+            Standing::Terminated(reason) => Some(Self::Terminated(Cow::Borrowed(Reason::as_str(reason)))),
         }
     }
 }

@@ -26,15 +26,16 @@ impl Edited {
 }
 
 impl Roster {
-    /// A resource shows this now. Whether that is a change; an equal state is none.
-    pub fn show(&mut self, serial: u32, shown: Shown) -> bool {
+    /// A resource shows this now; none: nothing is known of it. Whether that is a change; an equal state is none.
+    pub fn show(&mut self, serial: u32, shown: impl Into<Option<Shown>>) -> bool {
+        let shown = shown.into();
         let Some(place) = self.place(serial) else { return false };
         let resource = &mut self.resources[place];
-        if resource.shown.as_ref() == Some(&shown) {
+        if resource.shown == shown {
             return false;
         }
         self.changes += 1;
-        resource.shown = Some(shown);
+        resource.shown = shown;
         resource.changed = self.changes;
         true
     }

@@ -12,9 +12,14 @@ use crate::flow::script::Part;
 use crate::rlmi;
 use crate::wire::Message;
 
-/// The bytes of a peer's answer to a NOTIFY.
-pub(crate) fn answer(notify: &Message, status: u16, parts: &[Part]) -> Vec<u8> {
-    let mut answer = notify.answer(status, "Answer");
+/// The bytes of a peer's answer to a request; `tag` is its own in a dialog that the request makes.
+pub(crate) fn answer(request: &Message, tag: Option<&str>, status: u16, parts: &[Part]) -> Vec<u8> {
+    let mut answer = request.answer(status, "Answer");
+    if let Some(tag) = tag.filter(|_| request.to_tag().is_none()) {
+        for (_, value) in answer.fields.iter_mut().filter(|(name, _)| name == "To") {
+            value.push_str(&format!(";tag={tag}"));
+        }
+    }
     dress(&mut answer, parts);
     answer.close(Vec::new()).print()
 }

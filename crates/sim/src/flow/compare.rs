@@ -206,7 +206,7 @@ fn tell(
     peer: &str,
 ) -> String {
     let mut line = lead(at, peer, &head_of(heard), heard.again);
-    let notify = heard.message.status().is_none();
+    let notify = heard.message.method() == Some("NOTIFY");
     let is_feed = heard.message.get("Content-Type") == Some("application/xcap-diff+xml");
     let usual: Vec<Part> = SHOWN
         .iter()
@@ -240,7 +240,7 @@ fn tell(
 }
 
 fn lead(at: Option<Duration>, peer: &str, head: &str, again: bool) -> String {
-    let at = at.map_or_else(String::new, time);
+    let at = at.map_or_else(String::new, |at| time(at) + " ");
     let again = if again { " again" } else { "" };
     if peer.is_empty() {
         format!("{at:<7}      < {head}{again}")

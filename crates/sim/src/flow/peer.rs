@@ -28,12 +28,25 @@ pub(crate) struct Peer {
     pub dialogs: Vec<Dialog>,
     /// The last request sent, as bytes and as fields.
     pub last: Option<(Vec<u8>, Message)>,
-    /// NOTIFYs heard and not answered, oldest first.
+    /// Subscriptions of the node to whom the peer serves, in the order they were begun.
+    pub subscribers: Vec<Subscriber>,
+    /// Requests heard and not answered, oldest first.
     pub unanswered: Vec<Message>,
     /// The last WWW-Authenticate fields heard.
     pub challenges: Vec<String>,
     branches: u32,
     numbers: Vec<(String, u32)>,
+}
+
+/// A dialog that the node began with a SUBSCRIBE.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    /// The first SUBSCRIBE of its Call-ID.
+    subscribe: Message,
+    /// The peer's tag.
+    tag: String,
+    /// Of the last NOTIFY.
+    cseq: u32,
 }
 
 /// A dialog that the peer began with a SUBSCRIBE.
@@ -68,6 +81,7 @@ impl Peer {
             takes_streams: true,
             deaf: 0,
             dialogs: Vec::new(),
+            subscribers: Vec::new(),
             last: None,
             unanswered: Vec::new(),
             challenges: Vec::new(),
@@ -127,6 +141,7 @@ impl Peer {
                 let cseq = self.next_number(&call_id);
                 (uri.clone(), format!("<{uri}>"), format!("{}-{method}", self.name), call_id, cseq)
             }
+            Target::Subscription(index) => return self.notify(method, *index, &branch),
             Target::Dialog(index) => {
                 let dialog = self.dialogs.get_mut(*index).ok_or("no such dialog")?;
                 dialog.cseq += 1;
@@ -152,6 +167,36 @@ impl Peer {
             request.add("Contact", self.contact());
         }
         Ok(request)
+    }
+
+    /// A request in a dialog that the node began.
+    fn notify(&mut self, method: &str, index: usize, branch: &str) -> Result<Message, String> {
+        let contact = self.contact();
+        let subscriber = self.subscribers.get_mut(index).ok_or("no such subscription")?;
+        subscriber.cseq += 1;
+        let Subscriber { subscribe, tag, cseq } = subscriber;
+        let get = |name: &str| subscribe.get(name).unwrap_or_default();
+        let mut request = Message::new(format!("{method} {} SIP/2.0", address(get("Contact"))));
+        request
+            .add(
+                "Via",
+                format!("SIP/2.0/{} {};branch={branch};rport", self.flow.protocol.via(), self.flow.remote),
+            )
+            .add("Max-Forwards", 70)
+            .add("From", format!("{};tag={tag}", get("To")))
+            .add("To", get("From"))
+            .add("Call-ID", get("Call-ID"))
+            .add("CSeq", format!("{cseq} {method}"))
+            .add("Contact", contact)
+            .add("Event", get("Event"));
+        Ok(request)
+    }
+
+    /// The peer's tag in the dialog of a request.
+    pub(crate) fn tag_of(&self, request: &Message) -> Option<String> {
+        let call_id = request.get("Call-ID");
+        let mut subscribers = self.subscribers.iter();
+        subscribers.find(|own| own.subscribe.get("Call-ID") == call_id).map(|own| own.tag.clone())
     }
 
     /// CANCEL and ACK belong to the request before them, RFC 3261 §9.1, §17.1.1.3.
@@ -200,6 +245,15 @@ impl Peer {
                 dialog.remote = Some((tag.to_owned(), address(contact).to_owned()));
             }
             self.unanswered.push(message.clone());
+        } else if message.method() == Some("SUBSCRIBE") {
+            if self.tag_of(message).is_none() {
+                let tag = format!("{}-notifier-{}", self.name, self.subscribers.len() + 1);
+                self.subscribers.push(Subscriber { subscribe: message.clone(), tag, cseq: 0 });
+            }
+            let is_again = |other: &Message| other.branch() == message.branch();
+            if !self.unanswered.iter().any(is_again) {
+                self.unanswered.push(message.clone());
+            }
         }
     }
 
@@ -215,6 +269,8 @@ pub(crate) enum Target {
     Uri(String),
     /// A dialog of the peer, counted from zero.
     Dialog(usize),
+    /// A dialog of the node with the peer, counted from zero.
+    Subscription(usize),
 }
 
 /// Puts the parts of a line into a request: given fields replace what was filled in, further ones follow.

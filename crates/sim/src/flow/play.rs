@@ -16,7 +16,7 @@ use crate::host::{Host, Said};
 use crate::library::Library;
 use crate::manners::Manners;
 use crate::pidf;
-use crate::wire::Message;
+use crate::wire::{Message, address};
 
 /// When every flow starts.
 const START: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -219,6 +219,21 @@ impl Theater {
                 self.deliver(said)?;
                 self.turns()
             }
+            Action::Names { host, places } => {
+                let place = |text: &String| {
+                    let (protocol, address) = match text.split_once("tcp:") {
+                        Some(("", address)) => (Protocol::Tcp, address),
+                        _ => (Protocol::Udp, text.as_str()),
+                    };
+                    address
+                        .parse()
+                        .map(|address| (protocol, address))
+                        .map_err(|_| format!("`{text}` is no place"))
+                };
+                let places = places.iter().map(place).collect::<Result<_, _>>()?;
+                self.library.name(host, places);
+                Ok(())
+            }
             Action::Library(delay) => {
                 self.library.healthy = delay.is_some();
                 self.library.delay = delay.unwrap_or_default();
@@ -255,10 +270,11 @@ impl Theater {
                 let status = status.parse().map_err(|_| "no status")?;
                 let peer = self.peer(name)?;
                 if peer.unanswered.is_empty() {
-                    return Err("no NOTIFY waits for an answer".into());
+                    return Err("no request waits for an answer".into());
                 }
-                let notify = peer.unanswered.remove(0);
-                answer::answer(&notify, status, &parts)
+                let request = peer.unanswered.remove(0);
+                let tag = peer.tag_of(&request);
+                answer::answer(&request, tag.as_deref(), status, &parts)
             }
             method => self.request(name, method, target, &parts, block)?,
         };
@@ -281,6 +297,14 @@ impl Theater {
             Some("(dialog)") => {
                 Target::Dialog(self.peer(name)?.dialogs.len().checked_sub(1).ok_or("there is no dialog")?)
             }
+            Some("(subscription)") => {
+                let count = self.peer(name)?.subscribers.len();
+                Target::Subscription(count.checked_sub(1).ok_or("the node has not subscribed")?)
+            }
+            Some(target) if target.starts_with("(subscription ") => {
+                let number: usize = target[14..].trim_end_matches(')').parse().map_err(|_| "which one?")?;
+                Target::Subscription(number.checked_sub(1).ok_or("they are counted from one")?)
+            }
             Some(target) if target.starts_with("(dialog ") => {
                 let number: usize = target[8..].trim_end_matches(')').parse().map_err(|_| "which dialog?")?;
                 Target::Dialog(number.checked_sub(1).ok_or("dialogs are counted from one")?)
@@ -292,9 +316,11 @@ impl Theater {
         };
         let peer = self.peer(name)?;
         let mut request = peer.request(method, &target)?;
+        let presentity = address(request.get("From").unwrap_or_default()).to_owned();
         let fields: Vec<Part> = parts.iter().filter(|part| !directs(part)).cloned().collect();
         let body = answer::body(&mut request, parts, block, |line| match &target {
             Target::Uri(uri) => pidf::write(uri, line),
+            Target::Subscription(_) => pidf::write(&presentity, line),
             Target::Dialog(_) => Err("no document goes into a dialog".into()),
         })?;
         if let Some(credentials) = field(parts, "auth") {
@@ -393,7 +419,7 @@ impl Theater {
                 && let Some((status, parts)) = peer.answers.clone()
             {
                 let notify = peer.unanswered.pop().expect("it was just heard");
-                let bytes = answer::answer(&notify, status, &parts);
+                let bytes = answer::answer(&notify, None, status, &parts);
                 self.manners.heard(time, said.flow, &bytes);
                 queue.extend(self.running()?.receive(time, said.flow, &bytes));
             }

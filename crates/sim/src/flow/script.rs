@@ -103,6 +103,13 @@ pub(crate) enum Action {
         /// Lines after `|`.
         block: Vec<String>,
     },
+    /// `names example.net: 192.0.2.9:5060 tcp:192.0.2.10:5060`: the places that a host name leads to, best first.
+    Names {
+        /// The name.
+        host: String,
+        /// Addresses, of datagrams unless they say `tcp:`.
+        places: Vec<String>,
+    },
     /// `documents late 2s`, `documents failing`, `documents healthy`: how readers fare.
     Library(Option<Duration>),
     /// `gauges  name: number`: what the metrics must say.
@@ -238,6 +245,9 @@ fn direction(text: &str) -> Result<Action, String> {
         ["restart"] => Ok(Action::Restart),
         ["storage", "failing"] => Ok(Action::Storage(false)),
         ["storage", "healthy"] => Ok(Action::Storage(true)),
+        ["names", host, places @ ..] => {
+            Ok(Action::Names { host: host.trim_end_matches(':').to_owned(), places: owned(places) })
+        }
         ["documents", "late", time] => Ok(Action::Library(Some(span(time)?))),
         ["documents", "failing"] => Ok(Action::Library(None)),
         ["documents", "healthy"] => Ok(Action::Library(Some(Duration::ZERO))),

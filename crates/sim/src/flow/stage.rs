@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use documents::rules::SubHandling;
-use node::{Limits, Listener, Lists, Oversize, Settings};
+use node::{Limits, Listener, Lists, Oversize, Peer, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch, composition};
 use rls::service::Policy as ListPolicy;
 use sip_stack::Protocol;
@@ -110,6 +110,14 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
                 ["notify", octets] => lists.notify_max = number(octets)?,
                 ["watched", count] => lists.watched_max = number(count)?,
                 ["entries", count] => lists.flat.entries = number(count)?,
+                ["peer", domain, hop, rest @ ("trusted" | "stranger")] => {
+                    let next_hop = (*hop != "dns").then(|| (*hop).to_owned());
+                    let peer = Peer { next_hop, trusted: *rest == "trusted" };
+                    lists.foreign.peers.insert((*domain).to_owned(), peer);
+                }
+                ["foreign", count] => lists.foreign.max = number(count)?,
+                ["gate", count] => lists.foreign.window = number(count)?,
+                ["lifetime", time] => lists.foreign.lifetime = span(time)?,
                 _ => return Err(format!("`set lists {}` is not known", words.join(" "))),
             }
         }

@@ -1,0 +1,315 @@
+//! A back-end subscription by SIP: of one watcher to one resource that others serve. RFC 4662 §4, RFC 6665 §4.1.
+
+mod hearing;
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use documents::pidf;
+use sip::{Aor, Message, Name};
+use sip_stack::client_transaction::Timers;
+use sip_stack::effect::Effect;
+use sip_stack::endpoint::{Endpoint, Hosted, Settings, Way};
+use sip_stack::interest::{Asker, Shown, Standing};
+use sip_stack::notifier::Reason;
+use sip_stack::subscriber::{Lists, Refusal, Report, Subscriber, Watch};
+use sip_stack::{Flow, Protocol, Timestamp};
+
+/// Names a back-end subscription. All lists of a watcher share it, and nobody else does (RFC 4662 §7.2).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BackendName {
+    /// The watcher's first proven name.
+    pub watcher: Aor,
+    /// Whom it watches, as [`crate::service::canonical_text`] gives it.
+    pub resource: Arc<str>,
+    /// The event package.
+    pub package: Arc<str>,
+}
+
+impl BackendName {
+    /// The same in every process and version.
+    pub fn stable_hash(&self) -> u64 {
+        let text = self.resource.bytes().chain([0]).chain(self.watcher.as_str().bytes());
+        // FNV-1a, 64 bits.
+        text.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    }
+}
+
+/// How a back-end subscription presents itself to those who serve the resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// From: the watcher where the next hop takes our word for it, else our own name (RFC 4662 §7.1.2).
+    pub from: Aor,
+    /// Who the watcher is, for a next hop that takes our word for it (RFC 3325 §5); empty for any other.
+    pub asserted: Arc<[Aor]>,
+    /// The URI of the next hop outside of a dialog. None: where the resource's own URI leads.
+    pub next_hop: Option<String>,
+    /// The lifetime asked for.
+    pub lifetime: Duration,
+    /// How tags and branches lead back.
+    pub hosted: Hosted,
+}
+
+/// What a back-end subscription asks for after an event. A caller's buffer.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// Requests to send.
+    pub sends: Vec<(Flow, Arc<[u8]>)>,
+    /// What lists are shown.
+    pub shown: Vec<Shown>,
+    /// Numbers for the operator.
+    pub counts: Counts,
+}
+
+/// What happened, for the operator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// SUBSCRIBEs, retransmissions too.
+    pub subscribes: u64,
+    /// Documents that were overtaken by a later one before they were looked at.
+    pub coalesced: u64,
+    /// Documents that cannot be read, and states without one.
+    pub unreadable: u64,
+}
+
+/// How a back-end subscription stands, for the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing is known yet, or nothing that can be shown.
+    Unknown,
+    /// There is a state to show.
+    Active,
+    /// Nobody has said yet whether it may be.
+    Pending,
+    /// Over, for now or for good.
+    Terminated,
+}
+
+/// A document that was heard and not looked at.
+#[derive(Debug)]
+struct Heard(Option<Arc<[u8]>>);
+
+/// One back-end subscription with those lists that it is for. The only place that changes it.
+#[derive(Debug)]
+pub struct Backend {
+    name: BackendName,
+    endpoint: Endpoint,
+    watch: Watch,
+    /// None once it is over for good, and before it begins.
+    subscriber: Option<Subscriber>,
+    askers: BTreeSet<Asker>,
+    standing: Standing,
+    changed_at: Timestamp,
+    heard: Option<Heard>,
+    /// No document is looked at before this.
+    read_at: Timestamp,
+    /// When it was over for good.
+    over_at: Timestamp,
+}
+
+/// Documents are looked at no more often than this: of those that come faster, the latest counts.
+const PACE: Duration = Duration::from_millis(250);
+
+/// After an end for good nobody makes it try again before this has passed.
+const AGAIN: Duration = Duration::from_secs(60);
+
+impl Backend {
+    /// A subscription that nobody has asked for yet. `seed` must not be used twice.
+    pub fn new(name: BackendName, manner: Manner, seed: [u8; 32]) -> Self {
+        let settings = Settings {
+            aor: manner.from,
+            sent_by: String::new(),
+            protocol: Protocol::Udp,
+            outbound: manner.next_hop,
+            account: None,
+            user_agent: concat!("rollcall/", env!("CARGO_PKG_VERSION")).to_owned(),
+            timers: Timers::default(),
+            hosted: Some(manner.hosted),
+        };
+        let asserted: Vec<_> = manner.asserted.iter().map(|aor| format!("<{aor}>")).collect();
+        let asserted = (!asserted.is_empty()).then(|| (Name::PAssertedIdentity, asserted.join(", ")));
+        let watch = Watch {
+            target: name.resource.to_string(),
+            event: name.package.to_string(),
+            accept: vec![pidf::MEDIA_TYPE.to_owned()],
+            expires: manner.lifetime,
+            // A list elsewhere is refused to us with 421, so no chain of lists leads back here (RFC 4662 §7.4).
+            lists: Lists::Unsupported,
+            fields: asserted.into_iter().collect(),
+            body: None,
+        };
+        Self {
+            name,
+            endpoint: Endpoint::new(settings, seed),
+            watch,
+            subscriber: None,
+            askers: BTreeSet::new(),
+            standing: Standing::Unknown,
+            changed_at: Timestamp::ZERO,
+            heard: None,
+            read_at: Timestamp::ZERO,
+            over_at: Timestamp::ZERO,
+        }
+    }
+
+    /// Whose, and to whom.
+    pub fn name(&self) -> &BackendName {
+        &self.name
+    }
+
+    /// Call-ID and tag of ours in the dialog, while there is one or one is tried.
+    pub fn dialog(&self) -> Option<(&str, &str)> {
+        self.subscriber.as_ref().map(|subscriber| (subscriber.call_id(), subscriber.local_tag()))
+    }
+
+    /// How it stands.
+    pub fn stage(&self) -> Stage {
+        match self.standing {
+            Standing::Unknown => Stage::Unknown,
+            Standing::Active(_) => Stage::Active,
+            Standing::Pending => Stage::Pending,
+            Standing::Terminated(_) => Stage::Terminated,
+        }
+    }
+
+    /// Whether it can be forgotten.
+    pub fn is_empty(&self) -> bool {
+        self.askers.is_empty() && self.subscriber.is_none()
+    }
+
+    // ---- lists
+
+    /// A list asks to be shown the state, now and whenever it changes. What is over for good is tried again for a list
+    /// that asks anew, not before a minute has passed.
+    pub fn interest(&mut self, now: Timestamp, asker: Asker, out: &mut Outbox) {
+        let is_new = self.askers.insert(asker);
+        let is_over = self.subscriber.is_none();
+        let may_begin = self.over_at == Timestamp::ZERO || now >= self.over_at + AGAIN;
+        if is_over && is_new && may_begin {
+            self.standing = Standing::Unknown;
+            self.begin(now, out);
+        }
+        out.shown.push(Shown { asker, standing: self.standing.clone(), changed_at: self.changed_at });
+    }
+
+    /// A list asks no more. Without any the subscription is ended.
+    pub fn no_interest(&mut self, now: Timestamp, asker: Asker, out: &mut Outbox) {
+        self.askers.remove(&asker);
+        if self.askers.is_empty() {
+            self.with_subscriber(now, out, |subscriber, endpoint| subscriber.unsubscribe(now, endpoint));
+        }
+    }
+
+    // ---- what comes in
+
+    /// The next hop whose places must be known, if any; the answer goes to [`Backend::located`].
+    pub fn wanted(&self) -> Option<&str> {
+        self.subscriber.as_ref()?.wanted()
+    }
+
+    /// Where the request went that waits for its answer.
+    pub fn under_way(&self) -> Option<Flow> {
+        self.subscriber.as_ref()?.under_way()
+    }
+
+    /// The places of a hop, best first; none: it leads nowhere now.
+    pub fn located(&mut self, now: Timestamp, hop: &str, ways: Vec<Way>, out: &mut Outbox) {
+        self.with_subscriber(now, out, |subscriber, endpoint| subscriber.located(now, hop, ways, endpoint));
+    }
+
+    /// A response to a SUBSCRIBE with this branch.
+    pub fn response(&mut self, now: Timestamp, branch: &str, response: &Message<'_>, out: &mut Outbox) {
+        self.with_subscriber(now, out, |subscriber, endpoint| {
+            subscriber.response(now, branch, response, endpoint)
+        });
+    }
+
+    /// A NOTIFY with our tag. A refusal leaves no trace.
+    pub fn notify(
+        &mut self,
+        now: Timestamp,
+        notify: &Message<'_>,
+        xml: &xml::Limits,
+        out: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        let subscriber = self.subscriber.as_mut().ok_or(Refusal::UnknownSubscription)?;
+        let effects = subscriber.notify(now, notify, &mut self.endpoint)?;
+        self.apply(now, effects, out);
+        self.read(now, xml, out);
+        Ok(())
+    }
+
+    /// The request that is under way could not be sent, or its connection was lost.
+    pub fn unreachable(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.with_subscriber(now, out, |subscriber, endpoint| subscriber.unreachable(now, endpoint));
+    }
+
+    /// Takes the passing of time.
+    pub fn tick(&mut self, now: Timestamp, xml: &xml::Limits, out: &mut Outbox) {
+        self.with_subscriber(now, out, |subscriber, endpoint| subscriber.tick(now, endpoint));
+        self.read(now, xml, out);
+    }
+
+    /// When [`Backend::tick`] is next worth a call.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        let subscriber = self.subscriber.as_ref().and_then(Subscriber::deadline);
+        let read_at = self.heard.is_some().then_some(self.read_at);
+        subscriber.into_iter().chain(read_at).min()
+    }
+
+    // ---- inside
+
+    fn begin(&mut self, now: Timestamp, out: &mut Outbox) {
+        let (subscriber, effects) = Subscriber::start(now, self.watch.clone(), &mut self.endpoint);
+        self.subscriber = Some(subscriber);
+        self.apply(now, effects, out);
+    }
+
+    fn with_subscriber(
+        &mut self,
+        now: Timestamp,
+        out: &mut Outbox,
+        event: impl FnOnce(&mut Subscriber, &mut Endpoint) -> Vec<Effect<Report>>,
+    ) {
+        let Some(subscriber) = &mut self.subscriber else { return };
+        let effects = event(subscriber, &mut self.endpoint);
+        self.apply(now, effects, out);
+    }
+
+    fn apply(&mut self, now: Timestamp, effects: Vec<Effect<Report>>, out: &mut Outbox) {
+        for effect in effects {
+            match effect {
+                Effect::Send { flow, message, hop: _ } => {
+                    out.counts.subscribes += 1;
+                    out.sends.extend(flow.map(|flow| (flow, message)));
+                }
+                Effect::Report(report) => self.hear(now, report, out),
+            }
+        }
+        if self.subscriber.as_ref().is_some_and(Subscriber::is_over) {
+            self.subscriber = None;
+        }
+    }
+
+    /// Lists are shown what is another now.
+    fn show(&mut self, now: Timestamp, standing: Standing, out: &mut Outbox) {
+        if self.standing == standing {
+            return;
+        }
+        self.standing = standing;
+        self.changed_at = now;
+        let Self { askers, standing, changed_at, .. } = self;
+        let shown =
+            |asker: &Asker| Shown { asker: *asker, standing: standing.clone(), changed_at: *changed_at };
+        out.shown.extend(askers.iter().map(shown));
+    }
+
+    fn over(&mut self, now: Timestamp, reason: Reason, out: &mut Outbox) {
+        self.over_at = now;
+        self.heard = None;
+        self.show(now, Standing::Terminated(reason), out);
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::door::{Entry, ShardId, enter};
-use node::{Effects, Epoch, Limits, Listener, Oversize, Place, Settings, Shard};
+use node::{Answer, Effects, Epoch, Limits, Listener, Oversize, Place, Question, Settings, Shard};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sip::{Message, Name};
 use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
@@ -76,7 +76,7 @@ impl World {
             self.shard.receive(self.now, self.flow, &message, &mut self.out);
         }
         for enquiry in self.out.take_enquiries() {
-            self.shard.documents(self.now, &enquiry, Ok(Vec::new()), &mut self.out);
+            self.shard.documents(self.now, &enquiry, Ok(nothing(&enquiry.question)), &mut self.out);
         }
     }
 
@@ -240,5 +240,13 @@ fn main() {
         let own = size * (24 + 32) + size / WATCHERS * (24 + 32);
         let each = resident().saturating_sub(own) / size;
         println!("{size:>12} {notify:>12.0} {refresh:>12.0} {each:>18}");
+    }
+}
+
+/// The answer of a store without documents.
+fn nothing(question: &Question) -> Answer {
+    match question {
+        Question::Documents(_) => Answer::Documents(Vec::new()),
+        Question::Services(_) => Answer::Services(Vec::new()),
     }
 }

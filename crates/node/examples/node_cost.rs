@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::door::{Entry, ShardId, enter};
-use node::{Effects, Epoch, Limits, Listener, Lists, Oversize, Place, Settings, Shard};
+use node::{Answer, Effects, Epoch, Limits, Listener, Lists, Oversize, Place, Question, Settings, Shard};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sip::{Message, Name};
 use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
@@ -88,7 +88,7 @@ impl World {
             self.shard.receive(self.now, self.flow, &message, &mut self.out);
         }
         for enquiry in self.out.take_enquiries() {
-            self.shard.documents(self.now, &enquiry, Ok(Vec::new()), &mut self.out);
+            self.shard.documents(self.now, &enquiry, Ok(nothing(&enquiry.question)), &mut self.out);
         }
     }
 
@@ -330,4 +330,12 @@ fn lists(rounds: usize) {
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
+
+/// The answer of a store without documents.
+fn nothing(question: &Question) -> Answer {
+    match question {
+        Question::Documents(_) => Answer::Documents(Vec::new()),
+        Question::Services(_) => Answer::Services(Vec::new()),
+    }
 }

@@ -3,9 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use sip::Aor;
 use sip_stack::Flow;
 use sip_stack::subscriptions::Content;
-use xcap::Want;
+use xcap::{Found, Want};
 
 use crate::door::ShardId;
 use crate::letters::Letter;
@@ -42,9 +43,27 @@ pub struct Locate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enquiry {
     /// What is asked.
-    pub want: Want,
+    pub question: Question,
     /// Who asks.
     pub(crate) owner: Owner,
+}
+
+/// What is asked of the document store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Which documents there are.
+    Documents(Want),
+    /// Which list services have this address-of-record, whoever's they are: RFC 4826 §4.5.
+    Services(Aor),
+}
+
+/// What the document store says to a question of its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The documents.
+    Documents(Found),
+    /// The services by canonical URI, each with the user whose it is.
+    Services(Vec<(String, Aor)>),
 }
 
 #[derive(Debug)]
@@ -80,7 +99,12 @@ impl Effects {
 
     /// Asks for documents.
     pub(crate) fn want(&mut self, owner: Owner, want: Want) {
-        self.enquiries.push(Enquiry { want, owner });
+        self.enquiries.push(Enquiry { question: Question::Documents(want), owner });
+    }
+
+    /// Asks for the list services of an address-of-record.
+    pub(crate) fn ask_services(&mut self, owner: Owner, aor: Aor) {
+        self.enquiries.push(Enquiry { question: Question::Services(aor), owner });
     }
 
     /// Takes the questions to the document store, in order.

@@ -12,12 +12,13 @@ pub mod metrics;
 mod owners;
 mod parking;
 pub mod record;
+mod services;
 pub mod settings;
 pub mod shard;
 mod telling;
 
 pub use door::{Entry, ShardId, enter, overloaded};
-pub use effects::{Effects, Enquiry, Locate, Outgoing};
+pub use effects::{Answer, Effects, Enquiry, Locate, Outgoing, Question};
 pub use letters::Letter;
 pub use metrics::{Histogram, MetricKind, Metrics};
 pub use record::{Epoch, Kind, Partition, Row, RowChange, RowKey};

@@ -1,6 +1,7 @@
 //! The owners of a shard, by kind: whatever is asked of a subscription is forwarded to the machine that has it.
 
 use core::hash::Hash;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use foldhash::quality::FixedState;
@@ -16,6 +17,7 @@ use xdm::changes::{self, Changes};
 
 use crate::gates::Pass;
 use crate::record::{Partition, RowKey};
+use crate::services::Services;
 use crate::settings::Settings;
 
 /// Which machine a subscription belongs to.
@@ -172,13 +174,13 @@ pub(crate) struct Owners {
     pub(crate) list: rls::Outbox,
     pub(crate) backends: Slab<BackendName, Held>,
     pub(crate) backend: rls::backend::Outbox,
-    /// The stored lists by the user whose they are.
-    lists_of: HashMap<Aor, BTreeSet<u32>, FixedState>,
     /// By the Request-URI that they subscribe to.
     pub(crate) followers: Slab<Aor, Changes>,
     pub(crate) changes: changes::Outbox,
-    /// Who follows trees that are not its own.
-    pub(crate) interests: BTreeMap<Tree, Vec<Owner>>,
+    /// Who follows which trees of documents, but for presentities, who follow their own.
+    interests: BTreeMap<Tree, BTreeSet<Owner>>,
+    /// Which addresses-of-record are lists.
+    pub(crate) services: Services,
     pub(crate) numbers: Numbers,
 }
 
@@ -192,10 +194,10 @@ impl Owners {
             list: rls::Outbox::default(),
             backends: Slab::new(seed),
             backend: rls::backend::Outbox::default(),
-            lists_of: HashMap::with_hasher(FixedState::with_seed(seed)),
             followers: Slab::new(seed),
             changes: changes::Outbox::default(),
             interests: BTreeMap::new(),
+            services: Services::default(),
             numbers,
         }
     }
@@ -209,28 +211,31 @@ impl Owners {
         partition: Partition,
         secret: u64,
     ) -> u32 {
-        let Self { lists, lists_of, numbers, .. } = self;
-        let place = lists.place(name, || {
+        let Self { lists, numbers, .. } = self;
+        lists.place(name, || {
             let serial = numbers.serial();
             List::new(name.clone(), identities, owner.cloned(), serial, partition.0, secret)
-        });
-        if let Some(owner) = owner {
-            lists_of.entry(owner.clone()).or_default().insert(place);
-        }
-        place
+        })
     }
 
     /// Lets go of a list.
     pub(crate) fn remove_list(&mut self, place: u32) {
-        let Some(list) = self.lists.get(place) else { return };
-        let (name, owner) = (list.name().clone(), list.owner().cloned());
-        self.lists.remove(place, &name);
-        if let Some(owner) = owner
-            && let Some(places) = self.lists_of.get_mut(&owner)
-        {
-            places.remove(&place);
-            if places.is_empty() {
-                self.lists_of.remove(&owner);
+        if let Some(name) = self.lists.get(place).map(|list| list.name().clone()) {
+            self.lists.remove(place, &name);
+        }
+    }
+
+    /// From now on an owner hears of changes in some trees, and not of those in others.
+    pub(crate) fn follow(&mut self, owner: Owner, follow: &mut Vec<Tree>, unfollow: &mut Vec<Tree>) {
+        for tree in follow.drain(..) {
+            self.interests.entry(tree).or_default().insert(owner);
+        }
+        for tree in unfollow.drain(..) {
+            if let Entry::Occupied(mut interested) = self.interests.entry(tree) {
+                interested.get_mut().remove(&owner);
+                if interested.get().is_empty() {
+                    interested.remove();
+                }
             }
         }
     }
@@ -382,7 +387,11 @@ impl Owners {
             Role::List => {
                 let lists = settings.lists.as_ref()?;
                 let name = ListName::parse(stored.owner)?;
-                let owner = if name.contained.is_none() { Some(lists.owner(&name.uri)?) } else { None };
+                let owner = match (&name.owner, name.contained) {
+                    (Some(owner), _) => Some(owner.clone()),
+                    (None, Some(_)) => None,
+                    (None, None) => Some(lists.owner(&name.uri)?),
+                };
                 let watcher = [name.watcher.clone()];
                 let place = self.make_list(&name, &watcher, owner.as_ref(), row.partition, secret);
                 let list = self.lists.get_mut(place)?;
@@ -460,19 +469,19 @@ impl Owners {
     /// Those whom a change of a document may concern.
     pub(crate) fn concerned(&self, change: &Change) -> Vec<Owner> {
         let tree = &change.document.tree;
-        let mut concerned = self.interests.get(tree).cloned().unwrap_or_default();
+        let mut concerned: Vec<_> = self.interests.get(tree).into_iter().flatten().copied().collect();
         if let Tree::User(xui) = tree
             && let Ok(user) = Aor::parse(xui)
         {
             concerned.extend(self.presentities.find(&user).map(Owner::presentity));
-            let lists = self.lists_of.get(&user).into_iter().flatten();
-            concerned.extend(lists.map(|place| Owner::list(*place)));
-        }
-        if *tree == Tree::Global {
-            // Few documents and seldom changed; each list knows whether it refers to this one.
-            concerned.extend(self.lists.places().map(Owner::list));
         }
         concerned
+    }
+
+    /// A document has changed: it may be one of list services.
+    pub(crate) fn services_changed(&mut self, change: &Change) {
+        let Self { services, presentities, .. } = self;
+        services.changed(change, |aor| presentities.find(aor));
     }
 
     /// A document has changed.

@@ -114,12 +114,14 @@ pub struct Settings {
 /// The Resource List Server.
 #[derive(Clone, Debug)]
 pub struct Lists {
-    /// The URI that takes lists in requests, as [`rls::service::canonical_text`] gives it; none: no such lists.
+    /// The URI that takes lists in requests, as [`sip::canonical_text`] gives it; none: no such lists.
     pub server: Option<String>,
     /// Which URIs are stored lists, and whose.
     pub template: Template,
     /// Who may subscribe to a stored list.
     pub policy: rls::service::Policy,
+    /// Whose lists a user's lists may refer to.
+    pub references: rls::service::Policy,
     /// Our own XCAP roots, without a slash at their end; none: whatever a document gives for one.
     pub roots: Vec<String>,
     /// Changes within this time after a NOTIFY become one.
@@ -144,6 +146,7 @@ impl Default for Lists {
             server: None,
             template: Template::parse("<xui>;pres-list=<id>").expect("the form that is read"),
             policy: rls::service::Policy::Owner,
+            references: rls::service::Policy::Owner,
             roots: Vec::new(),
             window: Duration::from_secs(1),
             notify_max: 64_000,
@@ -201,7 +204,7 @@ impl Lists {
 
     /// Whether this is the URI that takes lists in requests.
     pub(crate) fn is_server(&self, uri: &str) -> bool {
-        self.server.is_some() && rls::service::canonical_text(uri) == self.server
+        self.server.is_some() && sip::canonical_text(uri) == self.server
     }
 
     /// Whose stored list this is, if it is one.

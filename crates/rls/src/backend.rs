@@ -21,7 +21,7 @@ use sip_stack::{Flow, Protocol, Timestamp};
 pub struct BackendName {
     /// The watcher's first proven name.
     pub watcher: Aor,
-    /// Whom it watches, as [`crate::service::canonical_text`] gives it.
+    /// Whom it watches, as [`sip::canonical_text`] gives it.
     pub resource: Arc<str>,
     /// The event package.
     pub package: Arc<str>,

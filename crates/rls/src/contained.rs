@@ -4,10 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use documents::resource_lists::{self, Entry, Flat, NoReferences, Problem, ResourceLists, flatten};
-use sip::{MediaType, Message, Name, accepts};
+use sip::{MediaType, Message, Name, accepts, canonical_text};
 
 use crate::refusal::{EVENTLIST, RECIPIENT_LIST_SUBSCRIBE, Refusal};
-use crate::service::canonical_text;
 
 /// Bounds of a list in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -44,6 +44,8 @@ pub struct Terms<'a> {
     pub host: &'a str,
     /// Who may subscribe to a stored list.
     pub policy: Policy,
+    /// Whose lists a user's lists may refer to.
+    pub references: Policy,
     /// Our own XCAP roots, without a slash at their end.
     pub roots: &'a [String],
     /// How far a list is followed.

@@ -10,7 +10,7 @@ use documents::rls_services::{Service, Services, Source};
 use sip::{Aor, Uri};
 use xcap::{Branch, DocumentSelector, Reference, Tree};
 
-use crate::service::find;
+use crate::service::{Policy, find};
 
 /// Where documents are at hand.
 pub trait Library<'a> {
@@ -38,18 +38,20 @@ pub struct Members {
 /// The members of a service of `owner`, who has all these services. `roots` are our own XCAP roots, without a slash at
 /// their end; without any, whatever a document gives for one will do, since all that is read is here.
 ///
-/// References lead to documents of the owner and to global ones under our own roots. Others are not followed: they
-/// would tell the owner what is in other users' lists, or have us fetch whatever a document names. An entry that is
-/// itself a service of the owner stands for the members of that service.
+/// References lead to documents of the owner, to global ones, and to those of users who let the owner look into their
+/// lists by `references`, all under our own roots. Others are not followed: they would tell the owner what is in other
+/// users' lists, or have us fetch whatever a document names. An entry that is itself a service of the owner stands for
+/// the members of that service.
 pub fn members<'a>(
     services: &'a Services,
     service: &'a Service,
     owner: &Aor,
     roots: &[String],
+    references: Policy,
     library: &dyn Library<'a>,
     limits: &Limits,
 ) -> Members {
-    let mut reader = Reader { owner, roots, library, documents: Vec::new() };
+    let mut reader = Reader { owner, roots, references, library, documents: Vec::new() };
     let mut members = Members::default();
     let mut seen = HashSet::new();
     let mut left_out = 0;
@@ -96,6 +98,7 @@ fn is_subscribable(uri: &str) -> bool {
 struct Reader<'a, 'b> {
     owner: &'b Aor,
     roots: &'b [String],
+    references: Policy,
     library: &'b dyn Library<'a>,
     documents: Vec<DocumentSelector>,
 }
@@ -148,7 +151,8 @@ impl<'a> Reader<'a, '_> {
         path: Option<&str>,
         select: impl FnOnce(&'a ResourceLists, &str) -> Option<T>,
     ) -> Resolved<T> {
-        let Some((document, selector)) = path.and_then(|path| locate(path, self.owner)) else {
+        let Some((document, selector)) = path.and_then(|path| locate(path, self.owner, self.references))
+        else {
             return Resolved::Missing;
         };
         let found = match self.library.resource_lists(&document) {
@@ -173,7 +177,7 @@ fn below_any_root(anchor: &str) -> Option<&str> {
 
 /// The document that a path below the XCAP root names, and the node in it; none if the path is not of that kind, or leads
 /// where the owner has nothing to look for.
-fn locate(path: &str, owner: &Aor) -> Option<(DocumentSelector, String)> {
+fn locate(path: &str, owner: &Aor, references: Policy) -> Option<(DocumentSelector, String)> {
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     let reference = Reference::split(path, None, &xcap::Limits::default()).ok()?;
     if reference.auid != "resource-lists" {
@@ -183,7 +187,9 @@ fn locate(path: &str, owner: &Aor) -> Option<(DocumentSelector, String)> {
         Branch::Global => Tree::Global,
         Branch::User(xui) => {
             let user = Aor::parse(&xui).or_else(|_| Aor::parse(&format!("sip:{xui}"))).ok()?;
-            (user == *owner).then(|| Tree::User(user.as_str().into()))?
+            references
+                .allows(&user, core::slice::from_ref(owner))
+                .then(|| Tree::User(user.as_str().into()))?
         }
         Branch::Users => return None,
     };
@@ -247,7 +253,8 @@ mod tests {
         let owner = Aor::parse("sip:joe@example.com").expect("an address-of-record");
         let roots = ["http://xcap.example.com", "https://xcap.example.com/root"].map(str::to_owned);
         let services = Services { services: vec![service.clone()] };
-        members(&services, &services.services[0], &owner, &roots, &shelf, &Limits::DEFAULT)
+        let service = &services.services[0];
+        members(&services, service, &owner, &roots, Policy::Owner, &shelf, &Limits::DEFAULT)
     }
 
     fn uris(members: &Members) -> Vec<&str> {
@@ -328,6 +335,7 @@ mod tests {
                 &services.services[0],
                 &owner,
                 &["http://xcap.example.com".to_owned()],
+                Policy::Owner,
                 &&shelf,
                 limits,
             )

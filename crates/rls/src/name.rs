@@ -14,6 +14,8 @@ pub struct ListName {
     pub package: Arc<str>,
     /// The watcher's first proven name.
     pub watcher: Aor,
+    /// Whose it is, where documents define it and its URI does not say so.
+    pub owner: Option<Aor>,
     /// For a list that a request contained the number of its dialog's tag: it is nobody else's.
     pub contained: Option<u64>,
 }
@@ -22,6 +24,8 @@ pub struct ListName {
 impl fmt::Display for ListName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.uri, self.package, self.watcher)?;
+        // An address-of-record has a colon, a number has none.
+        self.owner.as_ref().map_or(Ok(()), |owner| write!(f, " {owner}"))?;
         self.contained.map_or(Ok(()), |tag| write!(f, " {tag:016x}"))
     }
 }
@@ -32,8 +36,13 @@ impl ListName {
         let mut parts = text.split(' ');
         let (uri, package) = (parts.next()?.into(), parts.next()?.into());
         let watcher = Aor::parse(parts.next()?).ok()?;
-        let contained = parts.next().map(|tag| u64::from_str_radix(tag, 16)).transpose().ok()?;
-        parts.next().is_none().then_some(Self { uri, package, watcher, contained })
+        let (mut owner, mut contained) = (None, None);
+        match parts.next() {
+            Some(user) if user.contains(':') => owner = Some(Aor::parse(user).ok()?),
+            Some(tag) => contained = Some(u64::from_str_radix(tag, 16).ok()?),
+            None => {}
+        }
+        parts.next().is_none().then_some(Self { uri, package, watcher, owner, contained })
     }
 }
 
@@ -44,12 +53,20 @@ mod tests {
     #[test]
     fn what_is_printed_is_read_back() {
         let watcher = Aor::parse("sip:a@example.com").expect("an address-of-record");
-        for contained in [None, Some(0), Some(u64::MAX)] {
-            let uri = "sip:a@example.com;pres-list=friends".into();
-            let name = ListName { uri, package: "presence".into(), watcher: watcher.clone(), contained };
+        for (owner, contained) in
+            [(None, None), (None, Some(0)), (None, Some(u64::MAX)), (Some(watcher.clone()), None)]
+        {
+            let (uri, package) = ("sip:a@example.com;pres-list=friends".into(), "presence".into());
+            let name = ListName { uri, package, watcher: watcher.clone(), owner, contained };
             assert_eq!(ListName::parse(&name.to_string()), Some(name));
         }
-        for text in ["", "sip:a@x presence", "sip:a@x presence sip:b@x 1 2", "sip:a@x presence sip:b@x z"] {
+        for text in [
+            "",
+            "sip:a@x presence",
+            "sip:a@x presence sip:b@x 1 2",
+            "sip:a@x presence sip:b@x z",
+            "sip:a@x presence sip:b@x sip:",
+        ] {
             assert_eq!(ListName::parse(text), None, "{text}");
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sip_stack::subscriptions;
-use xcap::Want;
+use xcap::{Tree, Want};
 
 /// The effects of one or more events, in order. A caller's buffer: an event costs no allocation for it.
 #[derive(Debug, Default)]
@@ -12,6 +12,10 @@ pub struct Outbox {
     pub subscriptions: subscriptions::Outbox,
     /// Documents that the list must know; the answer goes to [`crate::List::found`].
     pub wants: Vec<Want>,
+    /// Trees whose changes the list must hear of from now on; not those that it was told to follow before.
+    pub follow: Vec<Tree>,
+    /// Trees of which it need not hear any more.
+    pub unfollow: Vec<Tree>,
     /// What the list asks of resources.
     pub asks: Vec<Ask>,
     /// Numbers for the operator.
@@ -23,6 +27,7 @@ impl Outbox {
     pub fn is_empty(&self) -> bool {
         let subscriptions::Outbox { stored, owed, deadlines, ended, counts: _ } = &self.subscriptions;
         let asks = self.asks.is_empty() && self.wants.is_empty();
+        let asks = asks && self.follow.is_empty() && self.unfollow.is_empty();
         asks && stored.is_empty() && owed.is_empty() && deadlines.is_empty() && ended.is_empty()
     }
 }

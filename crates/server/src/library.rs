@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use node::{Enquiry, ShardId};
+use node::{Answer, Enquiry, Question, ShardId};
+use sip::Aor;
 use store::StoreError;
 use store::docs::{DocStore, wait};
 use xcap::{Found, Unavailable, Version, Want};
 
 use crate::pump::{Order, Post};
-use crate::xdms::archive::Hearer;
+use crate::xdms::archive::{Archive, Hearer};
 
 /// The way of shards to the documents.
 #[derive(Clone, Debug)]
@@ -26,11 +27,18 @@ impl Desk {
 pub trait Shelves: Send + Sync {
     /// The documents that answer a question. Blocks until they are there.
     fn read(&self, want: &Want) -> Result<Found, StoreError>;
+
+    /// The list services with an address-of-record by canonical URI, each with the user whose it is.
+    fn services(&self, aor: &Aor) -> Vec<(String, Aor)>;
 }
 
-impl<D: DocStore> Shelves for D {
+impl<D: DocStore> Shelves for Archive<D> {
     fn read(&self, want: &Want) -> Result<Found, StoreError> {
-        wait(read(self, want))
+        wait(read(&**self.store(), want))
+    }
+
+    fn services(&self, aor: &Aor) -> Vec<(String, Aor)> {
+        self.services_of(aor)
     }
 }
 
@@ -40,6 +48,10 @@ pub struct Empty;
 impl Shelves for Empty {
     fn read(&self, _: &Want) -> Result<Found, StoreError> {
         Ok(Vec::new())
+    }
+
+    fn services(&self, _: &Aor) -> Vec<(String, Aor)> {
+        Vec::new()
     }
 }
 
@@ -59,11 +71,15 @@ impl Reader {
     /// Answers until nobody asks any more.
     pub fn run(&self, post: &Post) {
         for (shard, enquiry) in &self.asked {
-            let found = self.shelves.read(&enquiry.want).map_err(|error| {
+            let answer = match &enquiry.question {
+                Question::Documents(want) => self.shelves.read(want).map(Answer::Documents),
+                Question::Services(aor) => Ok(Answer::Services(self.shelves.services(aor))),
+            };
+            let answer = answer.map_err(|error| {
                 tracing::warn!(%error, "documents cannot be read");
                 Unavailable
             });
-            post.order(shard, Order::Documents(Box::new(enquiry), found));
+            post.order(shard, Order::Documents(Box::new(enquiry), answer));
         }
     }
 }

@@ -132,8 +132,8 @@ impl Host {
     fn read(&mut self, now: Timestamp, said: &mut Vec<Said>) {
         while self.asked.front().is_some_and(|(at, ..)| *at <= now) {
             let Some((_, index, enquiry)) = self.asked.pop_front() else { return };
-            let found = self.library.read(&enquiry.want);
-            self.shards[index].documents(now, &enquiry, found, &mut self.effects);
+            let answer = self.library.answer(&enquiry.question);
+            self.shards[index].documents(now, &enquiry, answer, &mut self.effects);
             self.collect(now, index, said);
         }
     }

@@ -6,7 +6,9 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sip::Uri;
+use documents::rls_services::Services;
+use node::{Answer, Question};
+use sip::{Aor, Uri, canonical_text};
 use sip_stack::{Protocol, Timestamp};
 use store::docs::{Commit, DocStore, MemoryDocs, Operation, Precondition, Write, wait};
 use xcap::{Change, DocumentSelector, ETag, Found, Unavailable, Version, Want};
@@ -101,6 +103,30 @@ impl Library {
             }
         }
         Ok(found)
+    }
+
+    /// What there is now of what is asked.
+    pub fn answer(&self, question: &Question) -> Result<Answer, Unavailable> {
+        match question {
+            Question::Documents(want) => self.read(want).map(Answer::Documents),
+            Question::Services(aor) => self.services(aor).map(Answer::Services),
+        }
+    }
+
+    /// All services of all users, one after another.
+    fn services(&self, aor: &Aor) -> Result<Vec<(String, Aor)>, Unavailable> {
+        let mut services = Vec::new();
+        for user in wait(self.docs.users("rls-services")).map_err(|_| Unavailable)? {
+            let Ok(owner) = Aor::parse(&user) else { continue };
+            let index = DocumentSelector::of_user("rls-services", owner.as_str(), "index");
+            for (_, version) in self.read(&Want::Document(index))? {
+                let Ok(document) = Services::parse(&version.body, &xml::Limits::default()) else { continue };
+                let uris = document.services.iter().filter_map(|service| canonical_text(&service.uri));
+                let uris = uris.filter(|uri| Aor::parse(uri).is_ok_and(|named| named == *aor));
+                services.extend(uris.map(|uri| (uri, owner.clone())));
+            }
+        }
+        if self.healthy { Ok(services) } else { Err(Unavailable) }
     }
 
     /// The changes since the last call, in order.

@@ -9,6 +9,7 @@
 pub mod address;
 pub mod aor;
 pub mod auth;
+mod canonical;
 mod chars;
 mod check;
 mod coding;
@@ -39,6 +40,7 @@ pub mod write;
 pub use address::NameAddr;
 pub use aor::{Aor, aor_hash};
 pub use auth::{Challenge, Credentials};
+pub use canonical::{canonical, canonical_text};
 pub use coding::{CODINGS, CodingError, unpack};
 pub use cseq::CSeq;
 pub use error::{Defect, FieldError, ParseError, ParseErrorKind};

@@ -3,6 +3,7 @@
 mod profiles;
 mod services;
 
+use sip::Aor;
 use xcap::{Change, DocumentSelector, ETag};
 
 use crate::snapshot::Commit;
@@ -60,9 +61,10 @@ impl Index {
         self.services.release(&commit.document, &commit.services);
     }
 
-    /// The document and the `service` element of a service URI, RFC 4826 §4.5; none if no `index` document has it.
-    pub fn service(&self, uri: &str) -> Option<(&DocumentSelector, String)> {
-        self.services.find(uri)
+    /// The services of `index` documents whose URIs have an address-of-record, by canonical URI, each with the user whose
+    /// it is: RFC 4826 §4.5.
+    pub fn services_of(&self, aor: &Aor) -> impl Iterator<Item = (&str, Aor)> {
+        self.services.of(aor)
     }
 
     /// The version of the union of services: another one after each change.
@@ -97,6 +99,38 @@ mod tests {
         Change { document: commit.document.clone(), previous: None, current }
     }
 
+    fn services_of(index: &Index) -> Vec<(&str, String)> {
+        let aor = Aor::parse("sip:l@example.com").expect("an address-of-record");
+        index.services_of(&aor).map(|(uri, owner)| (uri, owner.to_string())).collect()
+    }
+
+    #[test]
+    fn services_are_found_by_their_address_of_record() {
+        let mut index = Index::new(1);
+        for (user, uri) in [
+            ("sip:alice@example.com", "sip:l@example.com"),
+            ("sip:bob@example.com", "sip:L@example.com"),
+            ("sip:carol@example.com", "sip:l@EXAMPLE.com;b=1;a"),
+            ("sip:dave@example.com", "sip:l@example.com:5070"),
+            ("sip:erin@example.com", "sip:l@example.com.example.org"),
+        ] {
+            index.apply(&change(&commit(user, uri)));
+        }
+        let elsewhere = DocumentSelector::of_user("rls-services", "sip:frank@example.com", "other");
+        index.apply(&Change {
+            document: elsewhere,
+            ..change(&commit("sip:frank@example.com", "sip:l@example.com;f"))
+        });
+        assert_eq!(
+            services_of(&index),
+            [
+                ("sip:l@example.com", "sip:alice@example.com".to_owned()),
+                ("sip:l@example.com:5070", "sip:dave@example.com".to_owned()),
+                ("sip:l@example.com;a;b=1", "sip:carol@example.com".to_owned()),
+            ]
+        );
+    }
+
     #[test]
     fn of_two_commits_under_way_one_has_the_uri() {
         let mut index = Index::new(1);
@@ -106,11 +140,11 @@ mod tests {
         );
         assert!(index.reserve(&alice));
         assert!(!index.reserve(&bob), "it is set aside");
-        assert_eq!(index.service("sip:l@example.com"), None, "it is not written yet");
+        assert_eq!(services_of(&index), [], "it is not written yet");
         index.apply(&change(&alice));
         index.release(&alice);
         assert!(!index.reserve(&bob), "it is written");
-        assert_eq!(index.service("sip:l@example.com").expect("found").0, &alice.document);
+        assert_eq!(services_of(&index), [("sip:l@example.com", "sip:alice@example.com".to_owned())]);
         index.apply(&Change { current: None, ..change(&alice) });
         assert!(index.reserve(&bob), "it is free again");
     }
@@ -149,9 +183,9 @@ mod tests {
                 "sip:a@example.com;transport=tcp;user=phone",
             ),
             ("sip:a@example.com:5061", "sip:a@example.com:5061"),
-            ("sips:a@example.com", "sips:a@example.com"),
+            ("sips:a@example.com", "sip:a@example.com"),
             ("sip%3Aa%40example.com", "sip:a@example.com"),
-            ("sip:Example.com", "sip:example.com"),
+            ("sip:Example.com", "sip:Example.com"),
             ("urn:x", "urn:x"),
         ] {
             assert_eq!(canonical_service(uri), form, "{uri}");

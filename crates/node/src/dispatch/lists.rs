@@ -6,7 +6,7 @@ use std::sync::Arc;
 use documents::resource_lists::Entry;
 use rls::contained::{self, accepts_lists, has_list, supports_lists};
 use rls::{ListName, Refusal, Subscribe};
-use sip::{Aor, Message};
+use sip::{Aor, Message, canonical_text};
 use sip_stack::Timestamp;
 use sip_stack::auth::Caller;
 use sip_stack::dialog::{Dialog, LocalTag};
@@ -21,24 +21,65 @@ use crate::shard::{Asked, Shard, Storage};
 
 /// Which list an initial SUBSCRIBE means.
 pub(super) enum Listed {
-    /// One that documents of this user define.
-    Stored(Aor),
+    /// One that documents of this user define, and whose URI says so.
+    Named(Aor),
+    /// One that documents of this user define, as they say.
+    Found(Aor),
     /// One that comes with the request.
     Contained,
 }
 
 impl Shard {
-    /// Whether an initial SUBSCRIBE is to a list, and to which.
-    pub(super) fn listed(&self, request: &Message<'_>) -> Option<Listed> {
-        let lists = self.settings.lists.as_ref()?;
-        if to_tag(request).is_some() {
-            return None;
-        }
+    /// Whether an initial SUBSCRIBE is to a list, and to which. If nobody knows yet, whom it must wait for.
+    pub(super) fn listed(
+        &mut self,
+        request: &Message<'_>,
+        out: &mut Effects,
+    ) -> Result<Option<Listed>, Owner> {
+        let Some(lists) = self.settings.lists.as_ref().filter(|_| to_tag(request).is_none()) else {
+            return Ok(None);
+        };
         let uri = request.uri().unwrap_or_default();
         if lists.is_server(uri) {
-            return has_list(request).then_some(Listed::Contained);
+            return Ok(has_list(request).then_some(Listed::Contained));
         }
-        lists.owner(uri).map(Listed::Stored)
+        if let Some(owner) = lists.owner(uri) {
+            return Ok(Some(Listed::Named(owner)));
+        }
+        self.looked_up(request, uri, out)
+    }
+
+    /// Whether documents of somebody say that a URI is a list, RFC 4826 §4.5. One that somebody publishes for is none,
+    /// whoever may say so in a document.
+    fn looked_up(
+        &mut self,
+        request: &Message<'_>,
+        uri: &str,
+        out: &mut Effects,
+    ) -> Result<Option<Listed>, Owner> {
+        let is_listed = self.event(request).is_ok_and(|(_, _, package)| package.is_listed);
+        let Some(aor) = self.our_aor(request).ok().filter(|_| is_listed) else {
+            return Ok(None);
+        };
+        let place = self.owners.presentities.find(&aor);
+        let publishes = |place| self.owners.presentities.get(place).is_some_and(|one| one.publications() > 0);
+        if place.is_some_and(publishes) {
+            return Ok(None);
+        }
+        if !self.owners.services.is_empty()
+            && let Some(uri) = canonical_text(uri)
+            && let Some(owner) = self.owners.services.owner(&uri)
+        {
+            return Ok(Some(Listed::Found(owner.clone())));
+        }
+        if place.is_some_and(|place| self.owners.services.is_known(place)) || !self.has_room(&aor) {
+            return Ok(None); // without room it is refused for that
+        }
+        let place = self.presentity_for(&aor);
+        if self.owners.services.ask(place) {
+            out.ask_services(Owner::presentity(place), aor);
+        }
+        Err(Owner::presentity(place))
     }
 
     /// Takes an initial SUBSCRIBE to a list, RFC 4662 §4.4, RFC 5367 §5.
@@ -76,9 +117,13 @@ impl Shard {
             uri: request.uri().unwrap_or_default().into(),
             package: package.name.into(),
             watcher: caller.aor().clone(),
+            owner: if let Listed::Found(owner) = listed { Some(owner.clone()) } else { None },
             contained: contained.is_some().then_some(local_tag.number),
         };
-        let stored = if let Listed::Stored(owner) = listed { Some(owner) } else { None };
+        let stored = match listed {
+            Listed::Named(owner) | Listed::Found(owner) => Some(owner),
+            Listed::Contained => None,
+        };
         let dialog = Dialog::accept(request, local_tag).map_err(subscriptions::Refusal::from)?;
         let place = self.list_for(&name, caller.identities(), stored, partition).ok_or(Refused::Full)?;
         let owner = Owner::list(place);
@@ -97,8 +142,8 @@ impl Shard {
 
     fn contained(&self, request: &Message<'_>, listed: &Listed) -> Result<Option<Arc<[Entry]>>, Refused> {
         match listed {
-            Listed::Stored(_) if !request.body().is_empty() => Err(Refused::Body),
-            Listed::Stored(_) => Ok(None),
+            Listed::Named(_) | Listed::Found(_) if !request.body().is_empty() => Err(Refused::Body),
+            Listed::Named(_) | Listed::Found(_) => Ok(None),
             Listed::Contained => {
                 let limits = &self.settings.limits;
                 let resources = self.settings.lists.as_ref().map_or(0, |lists| lists.flat.entries);

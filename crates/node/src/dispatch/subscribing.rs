@@ -72,8 +72,10 @@ impl Shard {
         caller: &Caller,
         out: &mut Effects,
     ) -> Result<(), Refused> {
-        if let Some(listed) = self.listed(asked.request) {
-            return self.subscribe_to_list(now, asked, caller, &listed, out);
+        match self.listed(asked.request, out) {
+            Ok(Some(listed)) => return self.subscribe_to_list(now, asked, caller, &listed, out),
+            Ok(None) => {}
+            Err(owner) => return self.park(asked, caller, owner, out),
         }
         let wish = self.wish(asked.request);
         match to_tag(asked.request) {

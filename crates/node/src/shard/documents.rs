@@ -5,12 +5,12 @@ use core::time::Duration;
 use sip::Message;
 use sip_stack::Timestamp;
 use sip_stack::auth::Caller;
-use xcap::{Change, Found, Unavailable};
+use xcap::{Change, Unavailable};
 
 use super::{Asked, Shard};
 use crate::deadlines::Wake;
 use crate::dispatch::Refused;
-use crate::effects::{Effects, Enquiry};
+use crate::effects::{Answer, Effects, Enquiry, Question};
 use crate::owners::Owner;
 use crate::parking::Parked;
 
@@ -23,15 +23,28 @@ impl Shard {
         &mut self,
         now: Timestamp,
         enquiry: &Enquiry,
-        found: Result<Found, Unavailable>,
+        answer: Result<Answer, Unavailable>,
         out: &mut Effects,
     ) {
         let owner = enquiry.owner;
-        let refused = found.is_err();
+        let refused = answer.is_err();
         if refused {
             self.deadlines.ask((now + ASK_AGAIN).next_quarter(), Wake::Documents(owner));
         }
-        self.owners.found(now, &self.settings, owner, &enquiry.want, found);
+        match (&enquiry.question, answer) {
+            (Question::Documents(want), Ok(Answer::Documents(found))) => {
+                self.owners.found(now, &self.settings, owner, want, Ok(found));
+            }
+            (Question::Documents(want), Ok(Answer::Services(_)) | Err(Unavailable)) => {
+                self.owners.found(now, &self.settings, owner, want, Err(Unavailable));
+            }
+            (Question::Services(_), Ok(Answer::Services(lists))) => {
+                self.owners.services.answered(owner.place, Some(lists));
+            }
+            (Question::Services(_), Ok(Answer::Documents(_)) | Err(Unavailable)) => {
+                self.owners.services.answered(owner.place, None);
+            }
+        }
         if refused || self.owners.is_ready(owner) {
             for parked in self.parking.take(owner) {
                 self.unpark(now, parked, refused, out);
@@ -43,6 +56,9 @@ impl Shard {
 
     /// A document has changed; told to all shards, in the order of commits.
     pub fn changed(&mut self, now: Timestamp, change: &Change, out: &mut Effects) {
+        if self.settings.lists.is_some() {
+            self.owners.services_changed(change);
+        }
         for owner in self.owners.concerned(change) {
             self.owners.changed(now, &self.settings, owner, change);
             self.drain(owner, out);

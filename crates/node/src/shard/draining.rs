@@ -1,7 +1,5 @@
 //! What owners ask for after an event becomes effects of the shard.
 
-use std::collections::btree_map::Entry;
-
 use sip_stack::subscriptions::{self, Stored};
 
 use super::Shard;
@@ -73,6 +71,7 @@ impl Shard {
         shown.drain(..).for_each(|shown| self.write_letter(Letter::Shown(shown), out));
         self.owners.presence.shown = shown;
         if let Some(aor) = forgotten {
+            self.owners.services.forget(place);
             self.owners.presentities.remove(place, &aor);
         }
     }
@@ -97,6 +96,10 @@ impl Shard {
         self.metrics.list_notify_split += counts.split;
         self.metrics.list_left_out += counts.left_out;
         self.metrics.list_resources = self.metrics.list_resources.wrapping_add_signed(counts.resources);
+        let (mut follow, mut unfollow) =
+            (core::mem::take(&mut outbox.follow), core::mem::take(&mut outbox.unfollow));
+        self.owners.follow(owner, &mut follow, &mut unfollow);
+        (self.owners.list.follow, self.owners.list.unfollow) = (follow, unfollow);
         let mut asks = core::mem::take(&mut self.owners.list.asks);
         self.ask(place, &mut asks, out);
         self.owners.list.asks = asks;
@@ -118,18 +121,11 @@ impl Shard {
             outbox.subscriptions.stored.drain(..).for_each(|stored| rows.keep(Kind::Dialog, stored, out));
         }
         outbox.wants.drain(..).for_each(|want| out.want(owner, want));
-        for tree in outbox.follow.drain(..) {
-            self.owners.interests.entry(tree).or_default().push(owner);
-        }
-        for tree in outbox.unfollow.drain(..) {
-            if let Entry::Occupied(mut interested) = self.owners.interests.entry(tree) {
-                interested.get_mut().retain(|other| *other != owner);
-                if interested.get().is_empty() {
-                    interested.remove();
-                }
-            }
-        }
         let forgotten = followers.is_empty().then(|| followers.aor().clone());
+        let (mut follow, mut unfollow) =
+            (core::mem::take(&mut outbox.follow), core::mem::take(&mut outbox.unfollow));
+        self.owners.follow(owner, &mut follow, &mut unfollow);
+        (self.owners.changes.follow, self.owners.changes.unfollow) = (follow, unfollow);
         let mut subscriptions = core::mem::take(&mut self.owners.changes.subscriptions);
         self.drain_subscriptions(owner, &mut subscriptions);
         self.owners.changes.subscriptions = subscriptions;

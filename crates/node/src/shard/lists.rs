@@ -112,7 +112,7 @@ fn resource(uri: &str, settings: &Settings) -> Resource {
     match Aor::parse(uri) {
         Ok(aor) if settings.is_ours(&aor) && !is_list => Resource::Here(aor),
         Ok(aor) if !settings.is_ours(&aor) && settings.reaches(&aor) => {
-            rls::service::canonical_text(uri).map_or(Resource::Nothing, |uri| Resource::There(uri.into()))
+            sip::canonical_text(uri).map_or(Resource::Nothing, |uri| Resource::There(uri.into()))
         }
         Ok(_) | Err(_) => Resource::Nothing,
     }
@@ -130,6 +130,7 @@ impl Lists {
             unanswered_max: settings.limits.unanswered,
             host: settings.domains.first().map_or("localhost", String::as_str),
             policy: self.policy,
+            references: self.references,
             roots: &self.roots,
             flat: self.flat,
             xml: self.xml,

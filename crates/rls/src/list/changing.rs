@@ -9,7 +9,7 @@ use sip_stack::interest::Standing;
 use sip_stack::notifier::Reason;
 use sip_stack::subscriptions::{Content, Owed, SubscriptionId};
 
-use super::{List, Terms};
+use super::{List, Source, Terms};
 use crate::outbox::{Ask, Outbox};
 use crate::roster::{Body, Shown};
 
@@ -121,6 +121,9 @@ impl List {
     pub fn close(&mut self, out: &mut Outbox) {
         out.counts.resources -= self.roster.len() as i64;
         out.asks.extend(self.roster.resources().map(|(item, uri)| Ask::Forget(item, Arc::clone(uri))));
+        if let Source::Stored(shelf) = &mut self.source {
+            shelf.close(out);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The documents that say what is in a stored list: asked for when somebody first asks for it, and followed from then on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use documents::resource_lists::{Entry, Name, Resolved, ResourceLists};
@@ -7,7 +8,7 @@ use documents::rls_services::{Service, Services};
 use sip::{Aor, Uri};
 use sip_stack::Timestamp;
 use sip_stack::notifier::Reason;
-use xcap::{Change, DocumentSelector, Followed, Found, Unavailable, Want};
+use xcap::{Change, DocumentSelector, Followed, Found, Tree, Unavailable, Want};
 
 use super::{List, Terms};
 use crate::members::{Library, Members, members};
@@ -31,6 +32,8 @@ pub(super) struct Shelf {
     owner: Aor,
     /// The services document first, then documents of resource lists.
     followed: Vec<Followed>,
+    /// The trees that they are in, as far as that was said.
+    trees: BTreeSet<Tree>,
     /// Asked, and neither answered nor given up.
     asked: bool,
     /// All of them are known.
@@ -43,7 +46,28 @@ impl Shelf {
     pub(super) fn new(owner: Aor) -> Self {
         let services = DocumentSelector::of_user("rls-services", owner.as_str(), "index");
         let followed = vec![Followed::new(Want::Document(services))];
-        Self { owner, followed, asked: false, known: false, service: Err(Refusal::Unknown) }
+        Self {
+            owner,
+            followed,
+            trees: BTreeSet::new(),
+            asked: false,
+            known: false,
+            service: Err(Refusal::Unknown),
+        }
+    }
+
+    /// Says which trees are followed now, and which no more.
+    fn follow(&mut self, out: &mut Outbox) {
+        let trees: BTreeSet<Tree> =
+            self.followed.iter().map(|followed| followed.want().tree().clone()).collect();
+        out.follow.extend(trees.difference(&self.trees).cloned());
+        out.unfollow.extend(self.trees.difference(&trees).cloned());
+        self.trees = trees;
+    }
+
+    /// Nothing is followed any more.
+    pub(super) fn close(&mut self, out: &mut Outbox) {
+        out.unfollow.extend(core::mem::take(&mut self.trees));
     }
 
     /// Puts the list together from what is known; asks for what is not, and gives nothing then.
@@ -67,6 +91,7 @@ impl Shelf {
                 self.asked = true;
             }
         }
+        self.follow(out);
         self.known = self.followed.iter().all(Followed::is_known);
         if !self.known {
             return None;
@@ -103,7 +128,8 @@ impl Shelf {
         });
         let documents: Vec<_> = documents.collect();
         let library = Read { documents: &documents };
-        let members = members(&services, service, &self.owner, terms.roots, &library, &terms.flat);
+        let members =
+            members(&services, service, &self.owner, terms.roots, terms.references, &library, &terms.flat);
         let kept = Service {
             uri: Arc::clone(&service.uri),
             source: documents::rls_services::Source::List(documents::resource_lists::List::default()),
@@ -146,6 +172,7 @@ impl List {
             return;
         }
         shelf.asked = true;
+        shelf.follow(out);
         let unknown = shelf.followed.iter().filter(|followed| !followed.is_known());
         out.wants.extend(unknown.map(|followed| followed.want().clone()));
     }
@@ -182,7 +209,7 @@ impl List {
         }
     }
 
-    /// A document of this user has changed: members come and go at once.
+    /// A document of a tree that is followed has changed: members come and go at once.
     pub fn document_changed(&mut self, now: Timestamp, terms: &Terms<'_>, change: &Change, out: &mut Outbox) {
         let Source::Stored(shelf) = &mut self.source else { return };
         let mut changed = false;

@@ -99,7 +99,7 @@ impl Config {
 
     fn check_resource_list_server(&self, found: &mut Vec<String>) {
         let role = &self.resource_list_server;
-        let is_user = rls::service::canonical_text(&role.uri).is_some();
+        let is_user = sip::canonical_text(&role.uri).is_some();
         if !role.uri.is_empty() && !is_user {
             found.push(format!("resource-list-server: uri: {} is no SIP URI of a user", quoted(&role.uri)));
         }

@@ -297,8 +297,11 @@ tables! {
         service_uri_template: String = "<xui>;pres-list=<id>".to_owned(), reload;
         /// Who may subscribe to a stored list: "owner", "own-domain" (users of the owner's domain) or "everyone".
         lists: Lists = Lists::Owner, reload;
+        /// Whose lists a user's lists may refer to: "owner" (the user's own), "own-domain" (also those of users of the
+        /// same domain) or "everyone". Who refers to a list sees who is in it.
+        references: Lists = Lists::Owner, reload;
         /// Our own XCAP roots, as references in lists name them, without a slash at their end. None: what a reference
-        /// gives for one does not count. References to other servers or to other users' lists are not followed.
+        /// gives for one does not count. References to other servers are not followed.
         xcap_roots: Vec<String> = Vec::new(), reload;
         /// Changes within this time after a NOTIFY become one.
         aggregation: Duration = Duration::from_secs(1), reload;

@@ -96,13 +96,10 @@ impl Config {
         let first = self.general.domains.first().map_or("localhost", String::as_str);
         let uri = if role.uri.is_empty() { format!("sip:rls@{first}") } else { role.uri.clone() };
         let lists = Lists {
-            server: rls::service::canonical_text(&uri),
+            server: sip::canonical_text(&uri),
             template: rls::service::Template::parse(&role.service_uri_template)?,
-            policy: match role.lists {
-                keys::Lists::Owner => rls::service::Policy::Owner,
-                keys::Lists::OwnDomain => rls::service::Policy::OwnDomain,
-                keys::Lists::Everyone => rls::service::Policy::Everyone,
-            },
+            policy: policy(role.lists),
+            references: policy(role.references),
             roots: role.xcap_roots.clone(),
             window: role.aggregation,
             notify_max: role.notify_max.0,
@@ -209,6 +206,14 @@ fn host_of(sent_by: &str) -> &str {
         return sent_by.split_inclusive(']').next().unwrap_or(sent_by);
     }
     sent_by.split(':').next().unwrap_or(sent_by)
+}
+
+fn policy(lists: keys::Lists) -> rls::service::Policy {
+    match lists {
+        keys::Lists::Owner => rls::service::Policy::Owner,
+        keys::Lists::OwnDomain => rls::service::Policy::OwnDomain,
+        keys::Lists::Everyone => rls::service::Policy::Everyone,
+    }
 }
 
 #[cfg(test)]

@@ -11,12 +11,12 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::Sender;
 
-use node::{Effects, Enquiry, Entry, Letter, Settings, ShardId, Storage, enter, overloaded};
+use node::{Answer, Effects, Enquiry, Entry, Letter, Settings, ShardId, Storage, enter, overloaded};
 use sip_stack::{Flow, Protocol};
 use transport::mailbox::{Refused, Slot};
 use transport::poll::Waker;
 use transport::tcp::{StreamEvent, Streams};
-use xcap::{Change, Found, Unavailable};
+use xcap::{Change, Unavailable};
 
 use self::bundle::Bundle;
 use crate::explain::Question;
@@ -32,7 +32,7 @@ pub enum Order {
     /// Rows up to this number of the shard's own count are on disk.
     Committed(u64),
     /// The answer to a question of the shard's.
-    Documents(Box<Enquiry>, Result<Found, Unavailable>),
+    Documents(Box<Enquiry>, Result<Answer, Unavailable>),
     /// A document has changed.
     Changed(Arc<Change>),
     /// What an owner of another shard writes to one of this.

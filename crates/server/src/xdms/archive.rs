@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use node::Epoch;
+use sip::Aor;
 use store::StoreError;
 use store::docs::{Commit, Committed, DocStore, Operation, Outcome, Precondition, Write};
 use xcap::{Change, DocumentSelector, Tree, Version};
@@ -87,6 +88,12 @@ impl<D: DocStore> Archive<D> {
     /// Where documents are kept.
     pub fn store(&self) -> &Arc<D> {
         &self.store
+    }
+
+    /// The list services with an address-of-record by canonical URI, each with the user whose it is.
+    pub fn services_of(&self, aor: &Aor) -> Vec<(String, Aor)> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        index.services_of(aor).map(|(uri, owner)| (uri.to_owned(), owner)).collect()
     }
 
     /// Answers a request. What it changes is durable when the answer is there. The error is the store's: nothing is known

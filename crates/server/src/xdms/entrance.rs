@@ -220,7 +220,7 @@ impl Plan<'_> {
         } else {
             None
         };
-        let documents = archive.as_ref().map(|archive| Arc::clone(archive.store()) as Arc<dyn Shelves>);
+        let documents = archive.as_ref().map(|archive| Arc::clone(archive) as Arc<dyn Shelves>);
         let site = XdmSite {
             archive,
             root: config.xdm.root.clone(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use documents::rls_services::NAMESPACE;
-use sip::{Aor, Uri};
+use sip::Aor;
 use xcap::{DocumentSelector, Tree};
 use xml::Element;
 
@@ -108,6 +108,19 @@ impl Services {
         Some((document, standalone(service, NAMESPACE)))
     }
 
+    /// The services with an address-of-record, each with the user whose it is.
+    pub(super) fn of(&self, aor: &Aor) -> impl Iterator<Item = (&str, Aor)> {
+        // Itself, and what follows it with a port or parameters: `:` and `;` are neighbors.
+        let (bare, after) = (aor.to_string(), format!("{aor}:")..format!("{aor}<"));
+        let held = self.held.get_key_value(&bare).into_iter().chain(self.held.range(after));
+        held.filter(|(_, held)| held.written && is_taken_up(&held.document)).filter_map(|(uri, held)| {
+            match &held.document.tree {
+                Tree::User(owner) => Some((&**uri, Aor::parse(owner).ok()?)),
+                Tree::Global => None,
+            }
+        })
+    }
+
     /// The union as a document: every service of every `index` document of a user, or the one of that URI if there is
     /// one. None if it would have more than `most` bytes.
     pub(crate) fn union(&self, only: Option<&str>, most: usize) -> Option<Vec<u8>> {
@@ -149,35 +162,10 @@ fn uris_of(body: &[u8]) -> BTreeSet<String> {
     services(&tree).filter_map(uri_of).collect()
 }
 
-/// A service URI in the form in which two are compared, RFC 4826 §5: scheme, host and parameters in lower case, no
-/// needless escape, parameters in order, no headers. What is no SIP URI stays as it is.
-///
-/// Unlike an address-of-record it keeps its parameters, as `sip:alice@example.com;pres-list=friends` is another service
-/// than `sip:alice@example.com;pres-list=work`.
+/// A service URI in the form in which two are compared, RFC 4826 §5. What names nobody stays as it is.
 pub fn canonical(uri: &str) -> String {
     let uri = uri.trim();
     let decoded = if uri.contains(':') { None } else { xui::decode(uri) };
     let text = decoded.as_deref().unwrap_or(uri);
-    let Ok(Uri::Sip(sip)) = Uri::parse(text) else { return text.to_owned() };
-    let Some(user) = Aor::of(&Uri::Sip(sip)) else {
-        return text.to_ascii_lowercase();
-    };
-    let mut canonical =
-        if sip.secure { user.as_str().replacen("sip:", "sips:", 1) } else { user.as_str().to_owned() };
-    if let Some(port) = sip.port {
-        _ = write!(canonical, ":{port}"); // a string takes everything
-    }
-    let mut params: Vec<(String, Option<String>)> = sip
-        .params
-        .iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.map(str::to_ascii_lowercase)))
-        .collect();
-    params.sort();
-    for (name, value) in params {
-        _ = match value {
-            Some(value) => write!(canonical, ";{name}={value}"),
-            None => write!(canonical, ";{name}"),
-        };
-    }
-    canonical
+    sip::canonical_text(text).unwrap_or_else(|| text.to_owned())
 }

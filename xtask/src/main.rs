@@ -24,9 +24,9 @@ cargo xtask <chore>
   conformance            the tables of docs/conformance against what the code cites
   tidy                   the drawing of the house, module lines, citations, strays
   bench [--seconds N] [--rounds N] [--large] [--shards] [--write] [--only LIST] [--sockets N]
-        [--xcap] [--toy-only | --against ADDRESS --pid NUMBER]
-                         processor time per operation beside two floors; LIST of requests, fan-out, xcap, memory,
-                         flat, shards; --xcap is --only xcap; --write puts the table into docs/performance.md
+        [--tiny] [--xcap] [--toy-only | --against ADDRESS --pid NUMBER]
+                         processor time per operation beside two floors; LIST of requests, fan-out, xcap, lists,
+                         memory, flat, shards; --tiny: lists so small that one only sees that it runs; --xcap is --only xcap; --write puts the table into docs/performance.md
   soak [--minutes N]     a steady mixed load (10 min); memory must stay flat and no deadline overdue
   capture [--seconds N]  records the demo on loopback; tshark must find nothing malformed
   sim [--seeds N] ..     the simulator over many seeds; other options are passed to it

@@ -4,6 +4,7 @@ mod book;
 mod engine;
 mod floor;
 mod histogram;
+mod lists;
 mod load;
 mod message;
 mod report;
@@ -67,6 +68,8 @@ struct Plan {
     setting: Setting,
     large: bool,
     shards: bool,
+    /// Lists so small that one only sees that it runs.
+    tiny: bool,
     only: Vec<String>,
 }
 
@@ -98,6 +101,7 @@ pub(crate) fn measure(mut args: Args) -> Result<(), String> {
         setting: Setting::take(&mut args)?,
         large: args.flag("--large"),
         shards: args.flag("--shards"),
+        tiny: args.flag("--tiny"),
         only: if args.flag("--xcap") {
             vec!["xcap".to_owned()]
         } else {
@@ -145,6 +149,10 @@ fn run_plan(plan: &Plan, report: &mut Report) -> Result<(), String> {
             say::step(&format!("XCAP ({round} of {})", plan.rounds));
             xcap::measure(report, plan.span)?;
         }
+    }
+    if plan.wants("lists") && matches!(plan.subject, Subject::Rollcall { .. }) {
+        let scale = if plan.tiny { lists::Scale::TINY } else { lists::Scale::FULL };
+        lists::measure(plan, report, &scale)?;
     }
     if plan.wants("memory") && !is_toy {
         memory(plan, report, 100_000)?;

@@ -98,6 +98,11 @@ impl Report {
         self.facts.push(fact);
     }
 
+    /// Notes what a subject did wrong, in words.
+    pub(crate) fn wrong(&mut self, subject: &str, why: &str) {
+        self.trouble.push(format!("{subject}: {why}"));
+    }
+
     /// Notes what a subject did wrong; wrong is an error, whatever the speed.
     pub(crate) fn check(&mut self, subject: &str, seen: &Seen) {
         if seen.wrong.total() > 0 {

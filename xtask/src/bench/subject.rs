@@ -23,6 +23,8 @@ pub(crate) enum Subject {
     Rollcall { shards: usize },
     /// The same as document servers: its address is that of HTTP.
     Xcap,
+    /// The same as Resource List Server, whose lists tell of changes a hundred times a second at most.
+    Lists,
     /// A constant answer over the HTTP library.
     Bare,
     /// The toy floor.
@@ -38,7 +40,7 @@ impl Subject {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Rollcall { .. } => "rollcall",
-            Self::Xcap => "rollcall",
+            Self::Xcap | Self::Lists => "rollcall",
             Self::Bare => "floor",
             Self::Toy => "toy",
             Self::Floor(_) => "floor",
@@ -75,6 +77,13 @@ impl Running {
                 let admin = admin.insert(free_address()?);
                 rollcall("release", &open(), address, *admin, folder, &[format!("shards={shards}")])
             }
+            Subject::Lists => {
+                let folder = data.insert(temporary_folder()?);
+                let admin = admin.insert(free_address()?);
+                let settings =
+                    ["shards=1".to_owned(), "resource-list-server.aggregation=\"10ms\"".to_owned()];
+                rollcall("release", &open(), address, *admin, folder, &settings)
+            }
             Subject::Xcap => {
                 let folder = data.insert(temporary_folder()?);
                 let admin = admin.insert(free_address()?);
@@ -108,7 +117,7 @@ impl Running {
         match subject {
             Subject::Floor(_) => running.wait_until_bound()?,
             Subject::Xcap | Subject::Bare => running.wait_until_it_accepts()?,
-            Subject::Rollcall { .. } | Subject::Toy | Subject::Other { .. } => {
+            Subject::Rollcall { .. } | Subject::Lists | Subject::Toy | Subject::Other { .. } => {
                 running.wait_until_it_answers()?
             }
         }

@@ -114,7 +114,8 @@ pub(crate) fn wait_for(wires: &[Wire], longest: Duration) -> io::Result<()> {
     wait(&sockets, longest)
 }
 
-fn wait(sockets: &[(BorrowedFd<'_>, PollFlags)], longest: Duration) -> io::Result<()> {
+/// Sleeps until one of the sockets is ready for what is asked of it, or for this long.
+pub(super) fn wait(sockets: &[(BorrowedFd<'_>, PollFlags)], longest: Duration) -> io::Result<()> {
     let mut fds: Vec<PollFd<'_>> = sockets.iter().map(|(socket, what)| PollFd::new(*socket, *what)).collect();
     match nix::poll::ppoll(&mut fds, Some(TimeSpec::from_duration(longest)), None) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),

@@ -91,7 +91,10 @@ impl Shard {
                 return Err(Refused::Body);
             }
             Role::Presence | Role::List => None,
-            Role::Changes => Some(changes::Wish::read(request, &event, &self.settings.limits.changes)?),
+            Role::Changes => {
+                let limits = &self.settings.limits;
+                Some(changes::Wish::read(request, &event, &limits.changes, limits.document)?)
+            }
         };
         if request.get(Name::Accept).is_some() && !sip::accepts(request.values(Name::Accept), package.body) {
             return Err(Refused::NotAcceptable);

@@ -20,6 +20,12 @@ pub enum Refusal {
     /// The body is a list by its type, but not in truth.
     #[error("the list is broken: {0}")]
     BrokenBody(String),
+    /// The body is larger, unpacked, than may be.
+    #[error("a body of more than {max} octets")]
+    BodyTooLarge {
+        /// Octets, unpacked.
+        max: usize,
+    },
     /// The body names more resources than may be.
     #[error("more than {max} resources")]
     TooManyResources {
@@ -35,7 +41,7 @@ impl Refusal {
             Self::Subscription(refusal) => refusal.status(),
             Self::UnsupportedBody | Self::UnsupportedCoding => 415, // RFC 3261 §21.4.13
             Self::BrokenBody(_) => 400,
-            Self::TooManyResources { .. } => 413, // RFC 3261 §21.4.11
+            Self::BodyTooLarge { .. } | Self::TooManyResources { .. } => 413, // RFC 3261 §21.4.11
         }
     }
 
@@ -46,6 +52,7 @@ impl Refusal {
             Self::UnsupportedBody
             | Self::UnsupportedCoding
             | Self::BrokenBody(_)
+            | Self::BodyTooLarge { .. }
             | Self::TooManyResources { .. } => "",
         }
     }
@@ -58,9 +65,9 @@ impl Refusal {
                 response.field(Name::Accept, LIST);
             }
             Self::UnsupportedCoding => {
-                response.field(Name::AcceptEncoding, "identity");
+                response.field(Name::AcceptEncoding, sip::CODINGS);
             }
-            Self::BrokenBody(_) | Self::TooManyResources { .. } => {}
+            Self::BrokenBody(_) | Self::BodyTooLarge { .. } | Self::TooManyResources { .. } => {}
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a SUBSCRIBE for changes asks for: which resources, and how changes are to be told.
 
 use documents::resource_lists::{self, Member, ResourceLists};
-use sip::{EventHeader, MediaType, Message, Name};
+use sip::{CodingError, EventHeader, MediaType, Message, Name};
 
 use super::{Limits, OLD_PACKAGE, Refusal};
 
@@ -61,7 +61,14 @@ impl Wish {
     /// The old form (`ua-profile`) names one document in a parameter of the Event field and has no body. Of its other
     /// parameters none counts: `effective-by` asks for a time within which a device takes over its profile, and a change
     /// is told at once.
-    pub fn read(request: &Message<'_>, event: &EventHeader<'_>, limits: &Limits) -> Result<Self, Refusal> {
+    ///
+    /// `octets` bounds the body after unpacking.
+    pub fn read(
+        request: &Message<'_>,
+        event: &EventHeader<'_>,
+        limits: &Limits,
+        octets: usize,
+    ) -> Result<Self, Refusal> {
         if event.is(OLD_PACKAGE) {
             let document = event.params.get("document").map(unquoted);
             let uris = document.map(|document| vec![document.into_boxed_str()]);
@@ -75,11 +82,13 @@ impl Wish {
         if !media.is_some_and(|media| media.is("application", "resource-lists+xml")) {
             return Err(Refusal::UnsupportedBody);
         }
-        let coding = request.get(Name::ContentEncoding).unwrap_or("identity");
-        if !coding.eq_ignore_ascii_case("identity") {
-            return Err(Refusal::UnsupportedCoding);
-        }
-        let document = ResourceLists::parse(request.body(), &xml::Limits::default())
+        let coding = request.get(Name::ContentEncoding);
+        let plain = sip::unpack(coding, request.body(), octets).map_err(|error| match error {
+            CodingError::Unknown => Refusal::UnsupportedCoding,
+            CodingError::TooLarge => Refusal::BodyTooLarge { max: octets },
+            CodingError::Broken(_) => Refusal::BrokenBody(error.to_string()),
+        })?;
+        let document = ResourceLists::parse(&plain, &xml::Limits::default())
             .map_err(|error| Refusal::BrokenBody(error.to_string()))?;
         let members = document.lists.into_iter().flat_map(|list| list.members);
         let mut uris: Vec<Box<str>> = Vec::new();

@@ -1,6 +1,7 @@
 //! What an operator decides about the document servers.
 
 use core::fmt;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sip::Aor;
@@ -16,6 +17,8 @@ pub struct Settings {
     pub domains: Vec<Box<str>>,
     /// Which users there are.
     pub users: Users,
+    /// The names by which the service provider subscribes to changes: it reads everything.
+    pub providers: BTreeSet<Aor>,
     /// The XCAP root URIs under which the server is reached, the one to be printed first, without a slash at the end.
     pub roots: Vec<Box<str>>,
     /// How much there may be.

@@ -20,6 +20,7 @@ mod rls_services;
 mod search;
 mod user_profile;
 
+pub(crate) use capabilities::AUID as CAPABILITIES;
 pub(crate) use search::AUID as SEARCH_AUID;
 
 pub use declared::{Check, Declared};

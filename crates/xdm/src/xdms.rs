@@ -4,10 +4,9 @@ mod generate;
 mod read;
 mod write;
 
-use std::sync::Arc;
-
+use sip::Aor;
 use sip_stack::Timestamp;
-use xcap::{DocumentSelector, NodeSelector, Terminal, Tree};
+use xcap::{DocumentSelector, NodeSelector, Terminal, Tree, Version};
 
 use crate::answer::{Allow, Answer, READABLE, SEARCHABLE, WRITABLE};
 use crate::authorize::{Deed, authorize};
@@ -31,7 +30,7 @@ pub struct Xdms {
     settings: Settings,
     usages: Usages,
     /// `xcap-caps/global/index`, which does not change.
-    capabilities: Arc<[u8]>,
+    capabilities: (DocumentSelector, Version),
 }
 
 /// What must be read before a request can be decided.
@@ -64,7 +63,7 @@ impl Xdms {
     /// The document servers of these settings.
     pub fn new(settings: Settings) -> Self {
         let usages = Usages::new(&settings);
-        let capabilities = generate::capabilities(&usages).into();
+        let capabilities = generate::capabilities(&usages);
         Self { settings, usages, capabilities }
     }
 
@@ -101,6 +100,20 @@ impl Xdms {
     pub fn may_read(&self, principal: &Principal, document: &DocumentSelector) -> bool {
         let Some((_, usage)) = self.usages.find(&document.auid) else { return false };
         authorize(principal, Deed::Read, usage.rights(&document.tree).read, &document.tree).is_ok()
+    }
+
+    /// Who asks, by his proven names: the provider has names of its own.
+    pub fn principal(&self, identities: &[Aor]) -> Principal {
+        if identities.iter().any(|identity| self.settings.providers.contains(identity)) {
+            return Principal::Provider;
+        }
+        Principal::User(identities.to_vec())
+    }
+
+    /// The one document that is in no store and never another: the capabilities. What else is generated changes with
+    /// documents that whoever reads it need not be told of.
+    pub(crate) fn capabilities(&self) -> (&DocumentSelector, &Version) {
+        (&self.capabilities.0, &self.capabilities.1)
     }
 
     /// What a request URI selects, with the owner in canonical form and other names of a document resolved.

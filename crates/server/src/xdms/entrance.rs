@@ -293,6 +293,7 @@ fn settings(config: &Config, addresses: &[WebListen]) -> Settings {
     let xdm = &config.xdm;
     Settings {
         domains: config.general.domains.iter().map(|domain| domain.to_ascii_lowercase().into()).collect(),
+        providers: providers(config),
         roots: config.xcap_roots(addresses).into_iter().map(String::into_boxed_str).collect(),
         limits: xdm::Limits {
             document: xdm.document_max.0,

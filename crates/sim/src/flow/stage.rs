@@ -7,6 +7,7 @@ use documents::rules::SubHandling;
 use node::{Limits, Listener, Lists, Oversize, Peer, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch, composition};
 use rls::service::Policy as ListPolicy;
+use sip::Aor;
 use sip_stack::Protocol;
 use xdm::{Declared, Xdms};
 
@@ -156,6 +157,7 @@ fn document_servers() -> xdm::Settings {
         domains: vec!["example.com".into()],
         roots: vec!["http://xcap.example.com".into()],
         declared: vec![tests],
+        providers: [Aor::parse("sip:provider@example.com").expect("an address-of-record")].into(),
         ..xdm::Settings::default()
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use sip::Aor;
 use xcap::{Branch, DocumentSelector, NodeSelector, Reference, Terminal, Tree, Want};
 
-use crate::principal::Principal;
 use crate::xdms::Xdms;
 use crate::xui;
 
@@ -47,7 +46,8 @@ impl Resource {
         }
     }
 
-    /// A collection over the trees of several users has those that the subscriber may read: its own, and the global one.
+    /// A collection over the trees of several users has those of the subscriber, and the global one. Of other users it has
+    /// none, even where it may read them: how many there are nobody can bound. They are followed tree by tree.
     fn collection(path: &str, xdms: &Xdms, subscriber: &[Aor]) -> Option<Self> {
         let reference = Reference::split(path, None, &xdms.settings().limits.uri).ok()?;
         xdms.usage(&reference.auid)?;
@@ -99,9 +99,4 @@ impl Resource {
             }
         }
     }
-}
-
-/// Whoever subscribes is a user by its proven identities.
-pub(super) fn principal(identities: &[Aor]) -> Principal {
-    Principal::User(identities.to_vec())
 }

@@ -10,7 +10,7 @@ use sip_stack::subscriptions::{Content, Notify, Say, SubscriptionId};
 use xcap::{DocumentSelector, ETag, Followed, NodeSelector, Terminal, Version, Want};
 
 use super::log::Log;
-use super::resource::{Resource, principal};
+use super::resource::Resource;
 use super::subscriber::{self, Knowledge, Subscriber};
 use super::wish::Mode;
 use super::{Changes, Limits, Outbox, Terms};
@@ -39,7 +39,7 @@ impl Changes {
             }
             let identities: Vec<Aor> =
                 turn.subscription.identities().filter_map(|text| Aor::parse(text).ok()).collect();
-            let view = View { xdms: terms.xdms, principal: principal(&identities), followed };
+            let view = View { xdms: terms.xdms, principal: terms.xdms.principal(&identities), followed };
             let (changes, knowledge) = told(turn.data, &view, log, terms.limits);
             if changes.is_empty() && !turn.word && !turn.data.full {
                 return Say::Nothing;
@@ -69,7 +69,8 @@ impl Changes {
         if !subscriber.wants().all(|want| is_known(&want)) {
             return None;
         }
-        let view = View { xdms: terms.xdms, principal: principal(identities), followed: &self.followed };
+        let principal = terms.xdms.principal(identities);
+        let view = View { xdms: terms.xdms, principal, followed: &self.followed };
         Some(told(subscriber, &view, &self.log, terms.limits).1)
     }
 }
@@ -87,8 +88,17 @@ impl<'a> View<'a> {
     }
 
     fn get(&self, document: &DocumentSelector) -> Option<&'a Version> {
-        let followed = self.followed.get(&Want::Document(document.clone()))?;
-        followed.get(document).filter(|_| self.may_read(document))
+        let want = Want::Document(document.clone());
+        let (_, version) = self.found(&want).next()?;
+        Some(version).filter(|_| self.may_read(document))
+    }
+
+    /// The documents that there are of those wanted.
+    fn found(&self, want: &Want) -> impl Iterator<Item = (&'a DocumentSelector, &'a Version)> + use<'a> {
+        let stored = self.followed.get(want).into_iter().flat_map(Followed::documents);
+        let (capabilities, version) = self.xdms.capabilities();
+        let generated = want.covers(capabilities).then_some((capabilities, version));
+        stored.chain(generated)
     }
 
     /// The documents that a subscription is to: each once, in the order in which the resources name them, with the URI
@@ -104,8 +114,8 @@ impl<'a> View<'a> {
         let mut documents = Vec::new();
         for resource in resources.iter().filter(|one| !matches!(one, Resource::Component { .. })) {
             for want in resource.wants() {
-                let found = self.followed.get(&want).into_iter().flat_map(Followed::documents);
-                for (document, version) in found.filter(|(document, _)| resource.covers(document)) {
+                for (document, version) in self.found(&want).filter(|(document, _)| resource.covers(document))
+                {
                     if self.may_read(document) && seen.insert(document) {
                         let uri = named(document).unwrap_or_else(|| document.to_path());
                         documents.push((document, uri, version));

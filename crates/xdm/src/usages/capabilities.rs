@@ -7,13 +7,16 @@ use xml::schema::Grammar;
 use crate::refusal::Refusal;
 use crate::usage::{Draft, Generated, Place, Right, Rights, Usage};
 
+/// The name of the usage.
+pub(crate) const AUID: &str = "xcap-caps";
+
 /// One global document, generated.
 #[derive(Debug)]
 pub(super) struct Capabilities;
 
 impl Usage for Capabilities {
     fn auid(&self) -> &'static str {
-        "xcap-caps"
+        AUID
     }
 
     fn media_type(&self) -> &'static str {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use sip_stack::Timestamp;
-use xcap::{ETag, Tree};
+use xcap::{DocumentSelector, ETag, Tree, Version};
 
 use super::{Plan, Xdms};
 use crate::date;
 use crate::refusal::Refusal;
 use crate::snapshot::{Snapshot, Stored};
 use crate::usage::Generated;
-use crate::usages::Usages;
+use crate::usages::{CAPABILITIES, Usages};
 use crate::xui;
 
 impl Xdms {
@@ -22,8 +22,8 @@ impl Xdms {
     ) -> Result<Stored, Refusal> {
         match generated {
             Generated::Capabilities => {
-                let body = Arc::clone(&self.capabilities);
-                Ok(Stored { etag: content_tag(&body), body, modified: Timestamp::ZERO })
+                let (_, Version { etag, body }) = self.capabilities.clone();
+                Ok(Stored { etag, body, modified: Timestamp::ZERO })
             }
             Generated::Services => self.services(plan, snapshot),
             Generated::Directory => {
@@ -82,7 +82,7 @@ impl Xdms {
 }
 
 /// `xcap-caps`, RFC 4825 §12: what is served, and the namespaces whose grammar is checked. We know no extension.
-pub(super) fn capabilities(usages: &Usages) -> Vec<u8> {
+pub(super) fn capabilities(usages: &Usages) -> (DocumentSelector, Version) {
     let mut document = Vec::with_capacity(2048);
     let mut namespaces: Vec<&str> = usages.iter().flat_map(|(_, usage)| usage.namespaces()).collect();
     namespaces.sort_unstable();
@@ -101,7 +101,8 @@ pub(super) fn capabilities(usages: &Usages) -> Vec<u8> {
         document.extend_from_slice(b"</namespace>\n");
     }
     document.extend_from_slice(b"  </namespaces>\n</xcap-caps>\n");
-    document
+    let version = Version { etag: content_tag(&document), body: document.into() };
+    (DocumentSelector::global(CAPABILITIES, "index"), version)
 }
 
 /// The version of a generated document, by what it says: whoever may ask for the tag may ask for the document.

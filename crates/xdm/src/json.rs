@@ -4,7 +4,6 @@
 //! other conditions, comments, white space) stays as it is, byte for byte. Whether the edited document is good is decided
 //! where every PUT is decided.
 
-mod edits;
 mod field;
 mod lists;
 mod rules;

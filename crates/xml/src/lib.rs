@@ -18,6 +18,7 @@
 
 mod class;
 mod compare;
+pub mod edit;
 mod error;
 mod escape;
 mod limits;

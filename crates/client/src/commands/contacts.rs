@@ -1,6 +1,7 @@
 //! `rollcall contacts`: the lists of a user, without writing XML.
 
 use documents::resource_lists::{List, Member, ResourceLists};
+use xml::edit::{attribute, text};
 
 use super::archive::{Archive, Opened};
 use super::terminal::{Terminal, Tone, harmless};
@@ -193,16 +194,4 @@ async fn remove(
         harmless(list)
     ));
     Err(Exit::Refused)
-}
-
-fn text(value: &str) -> String {
-    let mut out = Vec::new();
-    xml::push_text(&mut out, value);
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn attribute(value: &str) -> String {
-    let mut out = Vec::new();
-    xml::push_attribute(&mut out, value);
-    String::from_utf8_lossy(&out).into_owned()
 }

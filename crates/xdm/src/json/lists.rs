@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use xml::edit::{Edits, attribute, sibling, text};
 use xml::{Element, Tree};
 
-use super::edits::{Edits, attribute, sibling, text};
 use super::field::{self, JsonError, wrong};
 use super::{Change, Edited};
 use crate::xui::same_owner;

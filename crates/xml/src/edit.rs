@@ -1,22 +1,37 @@
-//! Cuts and insertions in a document, made together.
+//! Cuts and insertions in a document, made together: what they do not touch stays as it is, byte for byte.
+//!
+//! ```
+//! use xml::edit::{Edits, sibling};
+//!
+//! let tree = xml::Tree::read(b"<p:a xmlns:p='urn:x'>\n <p:b/>\n <p:c/>\n</p:a>", &xml::Limits::default())?;
+//! let mut edits = Edits::new(&tree);
+//! edits.remove(tree.root().elements().next().expect("it is there"));
+//! edits.append(tree.root(), &format!("\n <{}/>", sibling(tree.root(), "d")));
+//! assert_eq!(edits.apply(), b"<p:a xmlns:p='urn:x'>\n <p:c/>\n <p:d/>\n</p:a>");
+//! # Ok::<(), xml::Error>(())
+//! ```
 
 use core::ops::Range;
 
-use xml::{Element, Kind, Tree};
+use crate::escape::{push_attribute, push_text};
+use crate::node::Element;
+use crate::tree::{Kind, Tree};
 
 /// What is to be changed in a document. Edits do not overlap.
-pub(super) struct Edits<'t> {
+#[derive(Debug)]
+pub struct Edits<'t> {
     tree: &'t Tree<'t>,
     edits: Vec<(Range<usize>, String)>,
 }
 
 impl<'t> Edits<'t> {
-    pub(super) fn new(tree: &'t Tree<'t>) -> Self {
+    /// Nothing yet.
+    pub fn new(tree: &'t Tree<'t>) -> Self {
         Self { tree, edits: Vec::new() }
     }
 
     /// Removes an element with the white space before it.
-    pub(super) fn remove(&mut self, element: Element<'_>) {
+    pub fn remove(&mut self, element: Element<'_>) {
         let span = element.node().span().range();
         let before = &self.tree.text()[..span.start];
         let blank = before.len() - before.trim_end_matches([' ', '\t', '\r', '\n']).len();
@@ -24,12 +39,12 @@ impl<'t> Edits<'t> {
     }
 
     /// Puts another element in the place of one.
-    pub(super) fn replace(&mut self, element: Element<'_>, with: String) {
+    pub fn replace(&mut self, element: Element<'_>, with: String) {
         self.edits.push((element.node().span().range(), with));
     }
 
     /// Puts text in the place of what stands between the tags.
-    pub(super) fn set_content(&mut self, element: Element<'_>, content: &str) {
+    pub fn set_content(&mut self, element: Element<'_>, content: &str) {
         if element.is_empty_tag() {
             self.edits.push((element.node().span().range(), opened(element, content)));
         } else {
@@ -38,7 +53,7 @@ impl<'t> Edits<'t> {
     }
 
     /// Puts elements behind the last child of one.
-    pub(super) fn append(&mut self, element: Element<'_>, content: &str) {
+    pub fn append(&mut self, element: Element<'_>, content: &str) {
         if content.is_empty() {
             return;
         }
@@ -52,13 +67,13 @@ impl<'t> Edits<'t> {
     }
 
     /// Puts elements behind one.
-    pub(super) fn after(&mut self, element: Element<'_>, content: String) {
+    pub fn after(&mut self, element: Element<'_>, content: String) {
         let at = element.node().span().range().end;
         self.edits.push((at..at, content));
     }
 
     /// Puts elements before the first child of one.
-    pub(super) fn prepend(&mut self, element: Element<'_>, content: &str) {
+    pub fn prepend(&mut self, element: Element<'_>, content: &str) {
         if element.is_empty_tag() {
             return self.edits.push((element.node().span().range(), opened(element, content)));
         }
@@ -67,7 +82,7 @@ impl<'t> Edits<'t> {
     }
 
     /// The document after all of them.
-    pub(super) fn apply(mut self) -> Vec<u8> {
+    pub fn apply(mut self) -> Vec<u8> {
         // Of two at one place the one that was asked for first comes first.
         self.edits.sort_by_key(|(range, _)| (range.start, range.end));
         let text = self.tree.text();
@@ -90,21 +105,21 @@ fn opened(element: Element<'_>, content: &str) -> String {
 }
 
 /// A name in the namespace of this element, with its prefix.
-pub(super) fn sibling(element: Element<'_>, local: &str) -> String {
+pub fn sibling(element: Element<'_>, local: &str) -> String {
     let prefix = element.name().prefix;
     if prefix.is_empty() { local.to_owned() } else { format!("{prefix}:{local}") }
 }
 
 /// Character data, escaped.
-pub(super) fn text(value: &str) -> String {
+pub fn text(value: &str) -> String {
     let mut out = Vec::new();
-    xml::push_text(&mut out, value);
+    push_text(&mut out, value);
     String::from_utf8_lossy(&out).into_owned()
 }
 
 /// The value of an attribute, escaped.
-pub(super) fn attribute(value: &str) -> String {
+pub fn attribute(value: &str) -> String {
     let mut out = Vec::new();
-    xml::push_attribute(&mut out, value);
+    push_attribute(&mut out, value);
     String::from_utf8_lossy(&out).into_owned()
 }

@@ -20,12 +20,14 @@
 //! ```
 
 mod attributes;
+pub mod decisions;
 mod grammar;
 mod names;
 mod permissions;
 mod reading;
 mod ruleset;
 mod transformations;
+pub mod writing;
 
 pub use attributes::{Attribute, AttributeSet, Governed, UserInput};
 pub use grammar::{GRAMMAR, check};

@@ -1,19 +1,15 @@
 //! Presence rules as JSON, and changes of them as edits of `pres-rules`, RFC 4745 and RFC 5025.
 
-use core::fmt::Write;
 use std::collections::{BTreeMap, BTreeSet};
 
+use documents::rules::{COMMON_POLICY as POLICY, PRES_RULES as PRESENCE, SubHandling, writing};
 use serde_json::{Value, json};
+use xml::edit::{Edits, sibling};
 use xml::{Element, Tree};
 
-use super::edits::{Edits, attribute, sibling};
 use super::field::{self, JsonError, wrong};
 use super::{Change, Edited};
 use crate::xui::same_owner;
-
-const POLICY: &str = "urn:ietf:params:xml:ns:common-policy";
-const PRESENCE: &str = "urn:ietf:params:xml:ns:pres-rules";
-const HANDLINGS: [&str; 4] = ["block", "confirm", "polite-block", "allow"];
 
 /// A rule as JSON has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +22,7 @@ struct Rule {
     /// Everybody who is authenticated.
     everyone: bool,
     /// RFC 5025 §3.2.1
-    handling: Option<String>,
+    handling: Option<SubHandling>,
     /// Whether everything is shown; none if the rule shows a part.
     shows: Option<bool>,
 }
@@ -121,13 +117,10 @@ fn wanted(body: &Value, id: Option<&str>) -> Result<Rule, JsonError> {
         Some(Value::Bool(everyone)) => *everyone,
         Some(_) => return Err(wrong("everyone", "true or false")),
     };
-    let handling = field::text(body, "handling")?
-        .ok_or_else(|| wrong("handling", "allow, block, polite-block or confirm"))?;
-    if !HANDLINGS.contains(&handling) {
-        return Err(wrong("handling", "allow, block, polite-block or confirm"));
-    }
+    let handling = field::text(body, "handling")?.and_then(SubHandling::read);
+    let handling = handling.ok_or_else(|| wrong("handling", "allow, block, polite-block or confirm"))?;
     let shows = match field::text(body, "shows")? {
-        None if handling == "allow" => Some(true),
+        None if handling == SubHandling::Allow => Some(true),
         None | Some("something") => None,
         Some("everything") => Some(true),
         Some("nothing") => Some(false),
@@ -138,7 +131,7 @@ fn wanted(body: &Value, id: Option<&str>) -> Result<Rule, JsonError> {
         identities: identities.iter().map(address).collect::<Result<_, _>>()?,
         domains: field::texts(body, "domains")?.unwrap_or_default(),
         everyone,
-        handling: Some(handling.to_owned()),
+        handling: Some(handling),
         shows,
     })
 }
@@ -164,7 +157,7 @@ fn read(rule: Element<'_>) -> Rule {
     }
     let actions = rule.child(POLICY, "actions");
     let handling = actions.and_then(|actions| actions.child(PRESENCE, "sub-handling"));
-    read.handling = handling.map(|handling| handling.node().string_value().trim().to_owned());
+    read.handling = handling.and_then(|handling| SubHandling::read(handling.node().string_value().trim()));
     read.shows = match rule.child(POLICY, "transformations") {
         None => Some(false),
         Some(shown) if shown.elements().next().is_none() => Some(false),
@@ -195,7 +188,7 @@ fn show_rule(rule: Element<'_>) -> Value {
         "identities": read.identities,
         "domains": read.domains,
         "everyone": read.everyone,
-        "handling": read.handling,
+        "handling": read.handling.map(SubHandling::as_str),
         "shows": match read.shows { Some(true) => "everything", Some(false) => "nothing", None => "something" },
         "other_conditions": others,
         "exceptions": has_exceptions,
@@ -227,14 +220,14 @@ fn edit(edits: &mut Edits<'_>, rule: Element<'_>, wanted: &Rule) -> Result<(), J
         }
     }
     if now.handling != wanted.handling {
-        let word = wanted.handling.as_deref().unwrap_or_default();
+        let handling = wanted.handling.unwrap_or_default();
         let actions = rule.child(POLICY, "actions");
         match (actions, actions.and_then(|actions| actions.child(PRESENCE, "sub-handling"))) {
-            (_, Some(handling)) => edits.set_content(handling, word),
-            (Some(actions), None) => edits.append(actions, &handling_text(word)),
+            (_, Some(element)) => edits.set_content(element, handling.as_str()),
+            (Some(actions), None) => edits.append(actions, &writing::sub_handling(handling)),
             (None, None) => {
                 let actions = sibling(rule, "actions");
-                let text = format!("<{actions}>{}</{actions}>", handling_text(word));
+                let text = format!("<{actions}>{}</{actions}>", writing::sub_handling(handling));
                 match rule.child(POLICY, "conditions") {
                     // RFC 4745 §13: conditions, actions, transformations.
                     Some(conditions) => edits.after(conditions, text),
@@ -244,7 +237,7 @@ fn edit(edits: &mut Edits<'_>, rule: Element<'_>, wanted: &Rule) -> Result<(), J
         }
     }
     if wanted.shows.is_some() && now.shows != wanted.shows {
-        let text = transformations_text(rule, wanted.shows == Some(true));
+        let text = writing::transformations(rule, wanted.shows == Some(true));
         match rule.child(POLICY, "transformations") {
             Some(shown) => edits.replace(shown, text),
             None => edits.append(rule, &text),
@@ -255,48 +248,18 @@ fn edit(edits: &mut Edits<'_>, rule: Element<'_>, wanted: &Rule) -> Result<(), J
 
 /// A new rule.
 fn text(root: Element<'_>, wanted: &Rule) -> String {
-    let [rule, conditions, actions] = ["rule", "conditions", "actions"].map(|name| sibling(root, name));
-    let mut out = format!("\n  <{rule} id=\"{}\">", attribute(&wanted.id));
-    // A string takes all.
-    _ = write!(out, "\n    <{conditions}>{}</{conditions}>", identity_text(root, wanted));
-    let handling = handling_text(wanted.handling.as_deref().unwrap_or_default());
-    _ = write!(out, "\n    <{actions}>{handling}</{actions}>");
-    _ = write!(out, "\n    {}", transformations_text(root, wanted.shows == Some(true)));
-    _ = write!(out, "\n  </{rule}>");
-    out
+    let condition = identity_text(root, wanted);
+    writing::rule(
+        root,
+        &wanted.id,
+        &condition,
+        wanted.handling.unwrap_or_default(),
+        wanted.shows == Some(true),
+    )
 }
 
 fn identity_text(near: Element<'_>, wanted: &Rule) -> String {
-    let [identity, one, many] = ["identity", "one", "many"].map(|name| sibling(near, name));
-    let mut out = format!("<{identity}>");
-    for user in &wanted.identities {
-        _ = write!(out, "<{one} id=\"{}\"/>", attribute(user)); // a string takes all
-    }
-    for domain in &wanted.domains {
-        _ = write!(out, "<{many} domain=\"{}\"/>", attribute(domain));
-    }
-    if wanted.everyone {
-        _ = write!(out, "<{many}/>");
-    }
-    out + &format!("</{identity}>")
-}
-
-fn handling_text(word: &str) -> String {
-    format!("<pr:sub-handling xmlns:pr=\"{PRESENCE}\">{word}</pr:sub-handling>")
-}
-
-fn transformations_text(near: Element<'_>, everything: bool) -> String {
-    let name = sibling(near, "transformations");
-    if !everything {
-        return format!("<{name}/>");
-    }
-    format!(
-        "<{name} xmlns:pr=\"{PRESENCE}\">\
-         <pr:provide-devices><pr:all-devices/></pr:provide-devices>\
-         <pr:provide-persons><pr:all-persons/></pr:provide-persons>\
-         <pr:provide-services><pr:all-services/></pr:provide-services>\
-         <pr:provide-all-attributes/></{name}>"
-    )
+    writing::identity(near, &wanted.identities, &wanted.domains, wanted.everyone)
 }
 
 fn root<'t>(tree: &'t Tree<'t>) -> Result<Element<'t>, JsonError> {

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::clock::Clock;
 use crate::error::PublishError;
 use crate::following::Followed;
+use crate::informing::{Informed, WatchersEvent};
 use crate::listing::{ListEvent, Listed, Roster};
 use crate::publication::Change;
 use crate::watching::{Event, Update};
@@ -63,6 +64,12 @@ pub(crate) enum Order {
         changes: broadcast::Sender<Followed>,
         usage: oneshot::Sender<Usage>,
     },
+    Inform {
+        target: Identity,
+        expires: Duration,
+        events: mpsc::UnboundedSender<WatchersEvent>,
+        usage: oneshot::Sender<Usage>,
+    },
     End {
         usage: Usage,
         /// Dropped when it has ended.
@@ -77,11 +84,20 @@ pub(crate) enum Order {
     },
 }
 
+/// What follows from a report.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Told {
+    /// Something was missed: all of it is to be asked for.
+    pub(crate) refresh: bool,
+    pub(crate) is_over: bool,
+}
+
 enum Owner {
     Source(Source),
     Watcher(Watcher),
     Roster(Roster),
     Follower(broadcast::Sender<Followed>),
+    Informed(Informed),
 }
 
 struct Source {
@@ -207,12 +223,15 @@ impl Engine {
                 };
                 self.watch(watch, Owner::Follower(changes), reply).await;
             }
+            Order::Inform { target, expires, events, usage } => {
+                let (watch, informed) = Informed::start(&target, expires, events);
+                self.watch(watch, Owner::Informed(informed), usage).await;
+            }
             Order::End { usage, done } => {
                 match self.owners.get_mut(&usage) {
                     Some(Owner::Source(source)) => source.ending.extend(done),
                     Some(Owner::Watcher(watcher)) => watcher.ending.extend(done),
-                    Some(Owner::Roster(_)) => {}
-                    Some(Owner::Follower(_)) => {}
+                    Some(Owner::Roster(_) | Owner::Follower(_) | Owner::Informed(_)) => {}
                     None => return,
                 }
                 let actions = self.agent.end(now, usage);
@@ -333,16 +352,24 @@ impl Engine {
         Vec::new()
     }
 
+    fn follow_up(&mut self, now: Timestamp, usage: Usage, told: Told) -> Vec<Action> {
+        if told.is_over {
+            self.owners.remove(&usage);
+        }
+        if told.refresh { self.agent.refresh(now, usage) } else { Vec::new() }
+    }
+
     fn tell_watcher(&mut self, usage: Usage, report: subscriber::Report) -> Vec<Action> {
         let now = self.clock.now();
         let watcher = match self.owners.get_mut(&usage) {
             Some(Owner::Watcher(watcher)) => watcher,
             Some(Owner::Roster(roster)) => {
                 let told = roster.tell(now, report);
-                if told.is_over {
-                    self.owners.remove(&usage);
-                }
-                return if told.refresh { self.agent.refresh(now, usage) } else { Vec::new() };
+                return self.follow_up(now, usage, told);
+            }
+            Some(Owner::Informed(informed)) => {
+                let told = informed.tell(now, report);
+                return self.follow_up(now, usage, told);
             }
             Some(Owner::Follower(changes)) => {
                 let is_over = matches!(report, subscriber::Report::Over(_));

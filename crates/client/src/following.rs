@@ -8,11 +8,11 @@ use documents::xcap_diff::XcapDiff;
 use sip_stack::Timestamp;
 use sip_stack::endpoint::{Document, Failure};
 use sip_stack::subscriber::{State, Termination};
-use sip_stack::user_agent::Usage;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc};
 
 use crate::Identity;
 use crate::engine::Order;
+use crate::leash::Leash;
 use crate::publication::BACKLOG;
 
 /// What one who follows documents hears.
@@ -45,8 +45,7 @@ pub enum Followed {
 /// A subscription to changes of documents, RFC 5875. Dropping the handle unsubscribes without waiting for the answer.
 #[derive(Debug)]
 pub struct Following {
-    usage: Option<oneshot::Receiver<Usage>>,
-    orders: mpsc::UnboundedSender<Order>,
+    _leash: Leash,
     changes: broadcast::Receiver<Followed>,
 }
 
@@ -58,11 +57,9 @@ impl Following {
         orders: &mpsc::UnboundedSender<Order>,
     ) -> Self {
         let (sender, changes) = broadcast::channel(BACKLOG);
-        let (reply, usage) = oneshot::channel();
         let documents = named(documents);
-        // If the engine is gone, the sender goes with the order: the stream ends.
-        let _ = orders.send(Order::Follow { target, expires, documents, changes: sender, usage: reply });
-        Self { usage: Some(usage), orders: orders.clone(), changes }
+        let order = |usage| Order::Follow { target, expires, documents, changes: sender, usage };
+        Self { _leash: Leash::order(orders, order), changes }
     }
 
     /// What happens next; `None` after [`Followed::Over`], or if the client was closed.
@@ -71,16 +68,6 @@ impl Following {
             Ok(change) => Some(change),
             Err(broadcast::error::RecvError::Lagged(count)) => Some(Followed::Missed(count)),
             Err(broadcast::error::RecvError::Closed) => None,
-        }
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        let Some(mut usage) = self.usage.take() else { return };
-        usage.close(); // from now on the engine sees that nobody asks any more, and ends it itself
-        if let Ok(usage) = usage.try_recv() {
-            let _ = self.orders.send(Order::End { usage, done: None });
         }
     }
 }

@@ -30,6 +30,8 @@ mod engine;
 mod error;
 mod following;
 mod identity;
+mod informing;
+mod leash;
 mod listing;
 mod options;
 mod publication;
@@ -43,9 +45,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub use documents::pidf::{Basic, Presence, Summary};
+pub use documents::watcherinfo;
 pub use error::{ConnectError, FetchError, PublishError};
 pub use following::{Followed, Following};
 pub use identity::{Identity, IdentityError};
+pub use informing::{Informing, Watchers, WatchersEvent};
 pub use listing::{ListEvent, Listed, Listing, Member};
 pub use options::Options;
 pub use publication::{Change, Publication};
@@ -105,6 +109,18 @@ impl Client {
     /// Watches all in a list until the handle is dropped or [`Listing::unsubscribe`] is called.
     pub fn watch_list(&self, list: Listed) -> Listing {
         Listing::start(list, self.options.subscription, &self.orders)
+    }
+
+    /// Asks who watches a presentity, which is mostly oneself, until the handle is dropped or
+    /// [`Informing::unsubscribe`] is called. What is decided about watchers goes the way of documents:
+    /// [`xdm::XdmClient::decide`].
+    pub fn watchers(&self, target: Identity) -> Informing {
+        Informing::start(target, self.options.subscription, &self.orders)
+    }
+
+    /// Asks once who watches. The last event is [`WatchersEvent::Over`].
+    pub fn watchers_once(&self, target: Identity) -> Informing {
+        Informing::start(target, core::time::Duration::ZERO, &self.orders)
     }
 
     /// Follows documents of a user, named as below the XCAP root and escaped as in a URI:

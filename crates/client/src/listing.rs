@@ -11,11 +11,11 @@ use sip::{Limits, MediaType, Part};
 use sip_stack::Timestamp;
 use sip_stack::endpoint::{Document, Failure};
 use sip_stack::subscriber::{self, Lists, Termination, Watch};
-use sip_stack::user_agent::Usage;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::Identity;
-use crate::engine::Order;
+use crate::engine::{Order, Told};
+use crate::leash::Leash;
 
 /// Which list is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,18 +76,15 @@ pub enum ListEvent {
 /// A subscription to a list. Dropping the handle unsubscribes without waiting for the answer.
 #[derive(Debug)]
 pub struct Listing {
-    usage: Option<oneshot::Receiver<Usage>>,
-    orders: mpsc::UnboundedSender<Order>,
+    leash: Leash,
     events: mpsc::UnboundedReceiver<ListEvent>,
 }
 
 impl Listing {
     pub(crate) fn start(list: Listed, expires: Duration, orders: &mpsc::UnboundedSender<Order>) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
-        let (reply, usage) = oneshot::channel();
-        // If the engine is gone, the sender of events goes with the order: the stream ends.
-        let _ = orders.send(Order::WatchList { list, expires, events: sender, usage: reply });
-        Self { usage: Some(usage), orders: orders.clone(), events }
+        let order = |usage| Order::WatchList { list, expires, events: sender, usage };
+        Self { leash: Leash::order(orders, order), events }
     }
 
     /// What happens next; `None` after [`ListEvent::Over`], or if the client was closed.
@@ -97,20 +94,7 @@ impl Listing {
 
     /// Ends the subscription; the last events can still be read with [`next`](Self::next).
     pub async fn unsubscribe(&mut self) {
-        let Some(usage) = self.usage.take() else { return };
-        if let Ok(usage) = usage.await {
-            let _ = self.orders.send(Order::End { usage, done: None });
-        }
-    }
-}
-
-impl Drop for Listing {
-    fn drop(&mut self) {
-        let Some(mut usage) = self.usage.take() else { return };
-        usage.close(); // from now on the engine sees that nobody asks any more, and ends it itself
-        if let Ok(usage) = usage.try_recv() {
-            let _ = self.orders.send(Order::End { usage, done: None });
-        }
+        self.leash.unsubscribe().await;
     }
 }
 
@@ -128,14 +112,6 @@ impl Listed {
 pub(crate) struct Roster {
     table: Table,
     events: mpsc::UnboundedSender<ListEvent>,
-}
-
-/// What follows from a report.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Told {
-    /// Something was missed: all of it is to be asked for.
-    pub(crate) refresh: bool,
-    pub(crate) is_over: bool,
 }
 
 /// Parts of one notification.

@@ -8,11 +8,11 @@ use documents::pidf::Presence;
 use sip_stack::Timestamp;
 use sip_stack::endpoint::Failure;
 use sip_stack::subscriber::{State, Termination};
-use sip_stack::user_agent::Usage;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc};
 
 use crate::Identity;
 use crate::engine::Order;
+use crate::leash::Leash;
 use crate::publication::BACKLOG;
 
 /// One notification.
@@ -56,20 +56,17 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Watching {
     target: Identity,
-    /// The name that the engine gives the subscription; `None` once it was asked to end it.
-    usage: Option<oneshot::Receiver<Usage>>,
-    orders: mpsc::UnboundedSender<Order>,
+    leash: Leash,
     events: broadcast::Receiver<Event>,
 }
 
 impl Watching {
     pub(crate) fn start(target: Identity, expires: Duration, orders: &mpsc::UnboundedSender<Order>) -> Self {
         let (sender, events) = broadcast::channel(BACKLOG);
-        let (reply, usage) = oneshot::channel();
-        let order = Order::Watch { target: target.clone(), expires, events: sender, usage: reply };
-        // If the engine is gone, the sender of events goes with the order: the stream ends.
-        let _ = orders.send(order);
-        Self { target, usage: Some(usage), orders: orders.clone(), events }
+        let watched = target.clone();
+        let leash =
+            Leash::order(orders, |usage| Order::Watch { target: watched, expires, events: sender, usage });
+        Self { target, leash, events }
     }
 
     /// Who is watched.
@@ -89,19 +86,6 @@ impl Watching {
 
     /// Ends the subscription; the last events can still be read with [`next`](Self::next).
     pub async fn unsubscribe(&mut self) {
-        let Some(usage) = self.usage.take() else { return };
-        if let Ok(usage) = usage.await {
-            let _ = self.orders.send(Order::End { usage, done: None });
-        }
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        let Some(mut usage) = self.usage.take() else { return };
-        usage.close(); // from now on the engine sees that nobody asks any more, and ends it itself
-        if let Ok(usage) = usage.try_recv() {
-            let _ = self.orders.send(Order::End { usage, done: None });
-        }
+        self.leash.unsubscribe().await;
     }
 }

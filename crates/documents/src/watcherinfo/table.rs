@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::info::{State, Watcher, WatcherInfo};
+use super::info::{State, Status, Watcher, WatcherInfo};
 
 /// The watchers of each resource as far as documents have told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +41,16 @@ impl Table {
             }
         }
         if follows { Applied::Current } else { Applied::Refresh }
+    }
+
+    /// Another subscription follows, which counts its versions anew. What is known stays until its first full state.
+    pub fn forget_version(&mut self) {
+        self.version = None;
+    }
+
+    /// Drops the rows of subscriptions that are over.
+    pub fn forget_terminated(&mut self) {
+        self.rows.retain(|_, watcher| watcher.status != Status::Terminated);
     }
 
     /// The watchers with what they watch, by resource and id; those whose subscriptions are over included.

@@ -1,0 +1,44 @@
+//! What ties a subscription to the handle of whoever wanted it.
+
+use sip_stack::user_agent::Usage;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::engine::Order;
+
+/// Ends the subscription when it is dropped, without waiting for the answer.
+#[derive(Debug)]
+pub(crate) struct Leash {
+    /// The name that the engine gives the subscription; `None` once it was asked to end it.
+    usage: Option<oneshot::Receiver<Usage>>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+impl Leash {
+    /// Orders a subscription. If the engine is gone, the sender of events goes with the order: the stream ends.
+    pub(crate) fn order(
+        orders: &mpsc::UnboundedSender<Order>,
+        order: impl FnOnce(oneshot::Sender<Usage>) -> Order,
+    ) -> Self {
+        let (reply, usage) = oneshot::channel();
+        let _ = orders.send(order(reply));
+        Self { usage: Some(usage), orders: orders.clone() }
+    }
+
+    /// Ends the subscription.
+    pub(crate) async fn unsubscribe(&mut self) {
+        let Some(usage) = self.usage.take() else { return };
+        if let Ok(usage) = usage.await {
+            let _ = self.orders.send(Order::End { usage, done: None });
+        }
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        let Some(mut usage) = self.usage.take() else { return };
+        usage.close(); // from now on the engine sees that nobody asks any more, and ends it itself
+        if let Ok(usage) = usage.try_recv() {
+            let _ = self.orders.send(Order::End { usage, done: None });
+        }
+    }
+}

@@ -1,9 +1,11 @@
-//! The command line of the client: presence (`publish`, `watch`, `fetch`) and documents (`xcap`, `contacts`).
+//! The command line of the client: presence (`publish`, `watch`, `fetch`), watchers (`watchers`, `approve`, `block`,
+//! `polite-block`) and documents (`xcap`, `contacts`).
 
 mod archive;
 mod connection;
 mod contacts;
 mod credentials;
+mod decide;
 mod exit;
 mod fetch;
 mod follow;
@@ -13,12 +15,15 @@ mod show;
 mod terminal;
 pub(crate) mod time;
 mod watch;
+mod watchers;
 mod xcap;
 
 use core::pin::Pin;
 use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+
+use documents::rules::SubHandling;
 
 pub use exit::Exit;
 pub use terminal::Terminal;
@@ -32,6 +37,14 @@ pub enum Command {
     Watch(watch::Arguments),
     /// Show somebody's presence once
     Fetch(fetch::Arguments),
+    /// See who watches you, and who waits for you to decide
+    Watchers(watchers::Arguments),
+    /// Let somebody watch you
+    Approve(decide::Arguments),
+    /// Let somebody not watch you, and have it told so
+    Block(decide::Arguments),
+    /// Let somebody believe that you are not there
+    PoliteBlock(decide::Arguments),
     /// Read and change documents: lists, rules and the like
     #[command(subcommand)]
     Xcap(xcap::Arguments),
@@ -59,6 +72,14 @@ pub async fn run(command: Command, terminal: &mut Terminal<'_>, surroundings: Su
         Command::Publish(arguments) => publish::run(arguments, terminal, surroundings).await,
         Command::Watch(arguments) => watch::run(arguments, terminal, surroundings).await,
         Command::Fetch(arguments) => fetch::run(arguments, terminal, surroundings).await,
+        Command::Watchers(arguments) => watchers::run(arguments, terminal, surroundings).await,
+        Command::Approve(arguments) => {
+            decide::run(arguments, SubHandling::Allow, terminal, surroundings).await
+        }
+        Command::Block(arguments) => decide::run(arguments, SubHandling::Block, terminal, surroundings).await,
+        Command::PoliteBlock(arguments) => {
+            decide::run(arguments, SubHandling::PoliteBlock, terminal, surroundings).await
+        }
         Command::Xcap(arguments) => xcap::run(arguments, terminal, surroundings).await,
         Command::Contacts(arguments) => contacts::run(arguments, terminal, surroundings).await,
     }

@@ -96,6 +96,7 @@ impl Informed {
             accept: vec![watcherinfo::MEDIA_TYPE.to_owned()],
             expires,
             lists: Lists::Unsupported,
+            fields: Vec::new(),
             body: None,
         };
         (watch, Self { table: Table::default(), events })

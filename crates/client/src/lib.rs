@@ -45,7 +45,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub use documents::pidf::{Basic, Presence, Summary};
-pub use documents::watcherinfo;
+pub use documents::{rules::SubHandling, watcherinfo};
 pub use error::{ConnectError, FetchError, PublishError};
 pub use following::{Followed, Following};
 pub use identity::{Identity, IdentityError};

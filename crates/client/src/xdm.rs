@@ -16,9 +16,11 @@
 //! ```
 
 mod client;
+mod decisions;
 mod error;
 mod resource;
 
 pub use client::{Condition, Found, OpenError, Put, XdmClient, XdmOptions};
+pub use decisions::{DecideError, Decided};
 pub use error::XdmError;
 pub use resource::Resource;

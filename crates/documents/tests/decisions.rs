@@ -1,4 +1,5 @@
 //! What a presentity decides about single watchers, written as rules.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
 use documents::rules::decisions::{decide, decided, first, overruling};
 use documents::rules::{SubHandling, check};

@@ -49,6 +49,11 @@ impl<'a> Terminal<'a> {
         self.colors = false;
     }
 
+    /// Whether what was written can be written over: where colors are shown.
+    pub(super) fn is_live(&self) -> bool {
+        self.colors
+    }
+
     /// A text in its color.
     pub(super) fn paint(&self, tone: Tone, text: &str) -> String {
         if self.colors { format!("\x1b[{}m{text}\x1b[0m", tone.code()) } else { text.to_owned() }

@@ -12,4 +12,5 @@ mod process;
 mod proxy;
 mod pump;
 mod store;
+mod watchers;
 mod web;

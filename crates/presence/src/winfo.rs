@@ -4,14 +4,11 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use documents::watcherinfo::{Event, State as Extent, Status, Watcher, WatcherInfo, WatcherList};
+use documents::watcherinfo::{ANONYMOUS, Event, State as Extent, Status, Watcher, WatcherInfo, WatcherList};
 use sip::Aor;
 use sip_stack::Timestamp;
 use sip_stack::bytes::{FieldReader, FieldWriter};
 use sip_stack::notifier::{Reason, State, Subscription};
-
-/// How an anonymous watcher is shown: RFC 3323 §4.1.1.3.
-const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
 
 /// Departures that are kept for those who have not been told; with more of them the full state is told.
 const DEPARTED_MAX: usize = 256;
@@ -38,6 +35,11 @@ impl Mark {
     pub(crate) fn new(id: u64, since: Timestamp, anonymous: bool, display_name: Option<&str>) -> Self {
         let display_name = display_name.filter(|name| !anonymous && !name.is_empty()).map(Box::from);
         Self { id, since, event: Event::Subscribe, changed: 0, anonymous, display_name }
+    }
+
+    /// What brought the subscription to where it stands.
+    pub(crate) fn came_by(&mut self, event: Event) {
+        self.event = event;
     }
 
     /// Its name as a number.

@@ -30,6 +30,9 @@ pub use table::{Applied, Table};
 /// The media type of watcher information, RFC 3858 §8.1.
 pub const MEDIA_TYPE: &str = "application/watcherinfo+xml";
 
+/// How a watcher is shown that does not show who it is, RFC 3323 §4.1.1.3.
+pub const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
+
 /// RFC 3858 §3.
 pub const NAMESPACE: &str = "urn:ietf:params:xml:ns:watcherinfo";
 

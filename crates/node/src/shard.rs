@@ -10,6 +10,7 @@ mod notifying;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use ::documents::watcherinfo::Watcher;
 use presence::rules::Requester;
 use presence::{Explanation, Presentity};
 use sip::{Aor, Message, Method, Name, Start, Via};
@@ -229,6 +230,14 @@ impl Shard {
         let place = self.owners.presentities.find(presentity)?;
         let requester = Requester { identities: watcher, anonymous };
         Some(self.owners.presentities.get(place)?.explain(now, &self.settings.presence(), &requester))
+    }
+
+    /// Who watches a presentity, who must be ours, and who waits: what watcher information would tell of presence now.
+    pub fn watchers(&self, now: Timestamp, presentity: &Aor) -> Vec<Watcher> {
+        let place = self.owners.presentities.find(presentity);
+        place
+            .and_then(|place| self.owners.presentities.get(place))
+            .map_or_else(Vec::new, |it| it.informs_of(now))
     }
 
     /// Numbers for the operator.

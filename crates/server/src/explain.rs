@@ -1,44 +1,29 @@
 //! Asking a shard why a watcher sees what it sees: over the admin listener, and from the command line.
 
 use core::fmt::Write as _;
-use core::time::Duration;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use clap::Args;
 use node::{Partition, ShardId};
 use presence::Explanation;
 use sip::Aor;
-use tokio::sync::oneshot;
 
 use crate::commands::{ConfigArguments, WRONG_CONFIGURATION};
 use crate::pump::{Order, Post};
+use crate::question::{PATIENCE, Question};
 
-/// A shard that does not answer for so long is too busy to be asked.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A question to the shard of a presentity.
+/// Why does somebody see what it sees?
 #[derive(Debug)]
-pub struct Question {
-    /// Whom it is about.
-    pub presentity: Aor,
+pub struct Why {
     /// Who watches, or would.
     pub watcher: Aor,
     /// Whether it asks to stay unknown.
     pub anonymous: bool,
-    answer: Mutex<Option<oneshot::Sender<Option<Explanation>>>>,
-}
-
-impl Question {
-    /// Answers it; what nobody waits for any more is dropped.
-    pub fn answer(&self, explanation: Option<Explanation>) {
-        let sender = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(sender) = sender {
-            let _ = sender.send(explanation);
-        }
-    }
+    /// Whom it is about. There is no answer if nobody has asked for the presentity lately.
+    pub question: Question<Option<Explanation>>,
 }
 
 /// Puts a question to the shard that owns the presentity: what a query string says. The answer is JSON, or why there is
@@ -58,17 +43,16 @@ pub(crate) async fn explain(post: &Post, query: &str) -> (u16, String) {
     let (Some(presentity), Some(watcher)) = (user("presentity"), user("watcher")) else {
         return (400, "watcher and presentity: two users are needed\n".to_owned());
     };
-    let (sender, answer) = oneshot::channel();
     let shard = ShardId::owner_of(Partition::of_hash(presentity.stable_hash()), post.shards());
     let anonymous = value("anonymous") == Some("1");
-    let question = Question { presentity, watcher, anonymous, answer: Mutex::new(Some(sender)) };
-    post.order(shard, Order::Explain(Arc::new(question)));
-    match tokio::time::timeout(PATIENCE, answer).await {
-        Ok(Ok(Some(explanation))) => (200, json(&explanation)),
-        Ok(Ok(None)) => {
+    let (question, answer) = Question::new(presentity);
+    post.order(shard, Order::Explain(Arc::new(Why { watcher, anonymous, question })));
+    match answer.wait().await {
+        Some(Some(explanation)) => (200, json(&explanation)),
+        Some(None) => {
             (404, "nobody has asked for this presentity lately: its rules have not been read\n".to_owned())
         }
-        Ok(Err(_)) | Err(_) => (503, "the shard does not answer\n".to_owned()),
+        None => (503, "the shard does not answer\n".to_owned()),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod keeper;
 pub mod library;
 pub mod log;
 pub mod pump;
+mod question;
 pub mod serve;
 pub mod server;
 pub mod status;

@@ -128,7 +128,8 @@ impl Server {
         let (admin, admin_listener) = bind_admin(&config, &runtime)?;
 
         let entrance = if config.roles.has_entrance() {
-            Some(Entrance::start(&config, epoch, seed()?, clock, library::hearer(post.clone()))?)
+            let hearer = library::hearer(post.clone());
+            Some(Entrance::start(&config, epoch, seed()?, clock, post.clone(), hearer)?)
         } else {
             None
         };

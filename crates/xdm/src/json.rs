@@ -7,6 +7,7 @@
 mod field;
 mod lists;
 mod rules;
+pub mod watchers;
 
 use std::borrow::Cow;
 

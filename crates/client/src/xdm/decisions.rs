@@ -2,6 +2,7 @@
 
 use documents::DocumentError;
 use documents::rules::{SubHandling, decisions};
+use documents::watcherinfo::ANONYMOUS;
 use sip::Aor;
 use xml::{Limits, Node, Tree};
 
@@ -124,9 +125,6 @@ fn offered(capabilities: &[u8]) -> Vec<(&'static str, &'static str)> {
     }
     offered
 }
-
-/// How a watcher that does not show who it is appears in watcher information, RFC 3323 §4.1.1.3.
-const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
 
 fn auid(node: Node<'_>) -> Option<String> {
     let element = node.element().filter(|element| element.name().local == "auid")?;

@@ -63,6 +63,7 @@ impl Presentity {
     pub(super) fn note_change(&mut self, id: SubscriptionId, event: Event, out: &mut Outbox) {
         let Some((subscription, watcher)) = self.watchers.get_mut(id) else { return };
         let depth = usize::from(watcher.sort.depth());
+        watcher.mark.came_by(event); // whoever asks later is told it too
         if let Some(journal) = self.winfo.as_mut().and_then(|winfo| winfo.journals.get_mut(depth)) {
             journal.changed(&mut watcher.mark, event);
             let identity = subscription.identity().to_owned();
@@ -147,6 +148,15 @@ impl Presentity {
             }
             None => nothing,
         }
+    }
+
+    /// Who watches now, and who waits.
+    pub fn informs_of(&self, now: Timestamp) -> Vec<documents::watcherinfo::Watcher> {
+        let about = About { resource: self.aor.as_str(), package: PACKAGES[0], version: 0 };
+        let rows = self.watchers.iter().filter(|(_, _, row)| row.sort.depth() == 0);
+        let rows = rows.map(|(_, subscription, row)| (subscription, &row.mark));
+        let info = Journal::default().document(now, &about, None, None, rows, &self.waiting);
+        info.into_iter().flat_map(|info| info.lists).flat_map(|list| list.watchers).collect()
     }
 
     /// Keeps a subscription that ended undecided, so that the presentity can still decide; of each watcher one, and none

@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::Sender;
 
+use documents::watcherinfo::Watcher;
 use node::{Answer, Effects, Enquiry, Entry, Letter, Settings, ShardId, Storage, enter, overloaded};
 use sip_stack::{Flow, Protocol};
 use transport::mailbox::{Refused, Slot};
@@ -19,7 +20,8 @@ use transport::tcp::{StreamEvent, Streams};
 use xcap::{Change, Unavailable};
 
 use self::bundle::Bundle;
-use crate::explain::Question;
+use crate::explain::Why;
+use crate::question::Question;
 use crate::status::Status;
 
 /// What a shard must hear even when its mailbox is full. Seldom: a stream's end, the store, documents, the operator.
@@ -38,7 +40,9 @@ pub enum Order {
     /// What an owner of another shard writes to one of this.
     Letter(Box<Letter>),
     /// Somebody asks why a watcher sees what it sees.
-    Explain(Arc<Question>),
+    Explain(Arc<Why>),
+    /// Somebody asks who watches.
+    Watchers(Arc<Question<Vec<Watcher>>>),
     /// New settings.
     Reconfigure(Arc<Settings>),
     /// Take no new requests, finish what is owed, end.

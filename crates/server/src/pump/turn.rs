@@ -140,10 +140,13 @@ impl Turn {
                 self.status.shards[usize::from(self.me.0)].heard.fetch_add(1, Ordering::Relaxed);
             }
             Order::Letter(letter) => self.shard.letter(now, *letter, &mut progress.effects),
-            Order::Explain(question) => {
-                let watcher = core::slice::from_ref(&question.watcher);
-                let explained = self.shard.explain(now, &question.presentity, watcher, question.anonymous);
-                question.answer(explained);
+            Order::Explain(why) => {
+                let watcher = core::slice::from_ref(&why.watcher);
+                let explained = self.shard.explain(now, &why.question.presentity, watcher, why.anonymous);
+                why.question.answer(explained);
+            }
+            Order::Watchers(question) => {
+                question.answer(self.shard.watchers(now, &question.presentity));
             }
             Order::Reconfigure(settings) => {
                 self.settings = Arc::clone(&settings);

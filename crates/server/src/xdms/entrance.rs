@@ -34,6 +34,7 @@ use crate::http::rate::Meter;
 use crate::http::tls::{self, Certificate, Source, TlsError};
 use crate::keeper;
 use crate::library::Shelves;
+use crate::pump::Post;
 
 /// Requests at work may end within this time when the server stops.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -104,9 +105,10 @@ impl Entrance {
         epoch: Epoch,
         key: [u8; 32],
         clock: Clock,
+        post: Post,
         hearer: Hearer,
     ) -> Result<Self, EntranceError> {
-        let plan = Plan { config, epoch, key, clock };
+        let plan = Plan { config, epoch, key, clock, post };
         match config.store.engine {
             Engine::Embedded if config.roles.xdm => {
                 let defaults = Options::default();
@@ -189,6 +191,7 @@ struct Plan<'c> {
     epoch: Epoch,
     key: [u8; 32],
     clock: Clock,
+    post: Post,
 }
 
 impl Plan<'_> {
@@ -232,6 +235,7 @@ impl Plan<'_> {
             remotes,
             counts: Arc::clone(&xdm),
             clock: self.clock,
+            post: self.post,
         };
         let house = Arc::new(House::new(site, limits(config), self.clock));
         let listeners = Listeners::start(runtime.handle(), bound, tls.as_ref(), &house)?;

@@ -1,9 +1,12 @@
-//! The JSON face over HTTP: `/v1/users/{xui}/contacts`, `/lists`, `/rules` and `/documents`.
+//! The JSON face over HTTP: `/v1/users/{xui}/contacts`, `/lists`, `/rules`, `/watchers` and `/documents`.
+
+mod watchers;
 
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
+use sip::Aor;
 use store::docs::DocStore;
 use xcap::{Conflict, ETag, Tags, Verdict};
 use xdm::Principal;
@@ -19,7 +22,7 @@ pub const DESCRIPTION: &str = "/v1/openapi.json";
 pub const OPENAPI: &str = include_str!("openapi.json");
 
 /// All that is offered: path and methods. A test compares it with the description.
-pub const ROUTES: [(&str, &[&str]); 9] = [
+pub const ROUTES: [(&str, &[&str]); 11] = [
     (DESCRIPTION, &["get"]),
     ("/v1/users/{xui}/contacts", &["get", "put", "patch", "delete"]),
     ("/v1/users/{xui}/contacts/{uri}", &["get", "put", "delete"]),
@@ -27,6 +30,8 @@ pub const ROUTES: [(&str, &[&str]); 9] = [
     ("/v1/users/{xui}/lists/{name}", &["get", "put", "patch", "delete"]),
     ("/v1/users/{xui}/rules", &["get", "put", "patch", "delete"]),
     ("/v1/users/{xui}/rules/{id}", &["get", "put", "delete"]),
+    ("/v1/users/{xui}/watchers", &["get"]),
+    ("/v1/users/{xui}/watchers/{watcher}", &["get", "put", "delete"]),
     ("/v1/users/{xui}/documents", &["get"]),
     ("/v1/users/{xui}/documents/{auid}/{name}", &["get", "put", "patch", "delete"]),
 ];
@@ -38,6 +43,7 @@ const TRIES: usize = 8;
 enum Named<'p> {
     Description,
     Collection { user: &'p str, collection: Collection, item: Option<String> },
+    Watchers { user: &'p str, owner: Aor, watcher: Option<Aor> },
     Documents { user: &'p str },
     Document { user: &'p str, auid: &'p str, name: &'p str },
 }
@@ -63,7 +69,13 @@ pub(super) async fn answer<D: DocStore>(
                 .with(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
         }
         Named::Documents { user } if method == Method::GET => ask.documents(user).await,
-        Named::Description | Named::Documents { .. } => not_offered("GET, HEAD"),
+        Named::Watchers { user, owner, watcher: Some(watcher) } => {
+            ask.watcher(method, user, &owner, &watcher, body).await
+        }
+        Named::Watchers { user, owner, watcher: None } if method == Method::GET => {
+            ask.watchers(user, owner).await
+        }
+        Named::Description | Named::Documents { .. } | Named::Watchers { .. } => not_offered("GET, HEAD"),
         Named::Document { user, auid, name } => {
             let target = format!("/{auid}/users/{user}/{name}");
             match *method {
@@ -92,8 +104,15 @@ fn named(path: &str) -> Option<Named<'_>> {
         return Some(Named::Description);
     }
     let (user, rest) = path.strip_prefix("/users/")?.split_once('/')?;
-    xdm::owner(&json::decoded(user)?)?;
+    let owner = xdm::owner(&json::decoded(user)?)?;
     let (what, item) = rest.split_once('/').map_or((rest, None), |(what, item)| (what, Some(item)));
+    if what == "watchers" {
+        let watcher = match item {
+            None => None,
+            Some(item) => Some(xdm::owner(&json::decoded(item)?)?),
+        };
+        return Some(Named::Watchers { user, owner, watcher });
+    }
     if what == "documents" {
         return match item {
             None => Some(Named::Documents { user }),

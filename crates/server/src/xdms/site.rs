@@ -22,6 +22,7 @@ use super::{face, merged};
 use crate::clock::Clock;
 use crate::http::rate::Meter;
 use crate::http::{Answer, Head, Site};
+use crate::pump::Post;
 
 /// All that stands behind the entrance.
 pub struct XdmSite<D> {
@@ -45,6 +46,8 @@ pub struct XdmSite<D> {
     pub counts: Arc<XdmCounts>,
     /// The one clock.
     pub clock: Clock,
+    /// The way to the shards, which know who watches.
+    pub post: Post,
 }
 
 /// Who asks, and by which face.

@@ -2,6 +2,7 @@
 
 use server::xdms::face::{OPENAPI, ROUTES};
 
+use crate::peer::Peer;
 use crate::web::{Http, INDEX, LISTS, Reply, entrance, list, start};
 
 const USER: &str = "/v1/users/alice@example.com";
@@ -29,6 +30,7 @@ fn the_description_says_what_is_offered_and_it_is_there() {
     for (path, methods) in ROUTES {
         let target = path.replace("{xui}", "alice@example.com").replace("{auid}", "resource-lists");
         let target = target.replace("{name}", "x").replace("{uri}", "bob@example.com").replace("{id}", "r");
+        let target = target.replace("{watcher}", "bob@example.com");
         for method in ["get", "put", "patch", "delete", "post"] {
             let reply = http.ask(&method.to_uppercase(), &target, &[JSON], "{}");
             // What is offered may be refused for its content, but never as not offered, nor for want of a route.
@@ -119,5 +121,64 @@ fn rules_and_documents_are_changed_too_and_refusals_are_in_words() {
         "",
     );
     assert_eq!(others.status, 403);
+    server.stop().unwrap();
+}
+
+#[test]
+fn who_waits_is_seen_and_decided_about() {
+    let server =
+        start(&["domains=localhost", "presence-server.watch=oneself", "presence-server.unmatched=confirm"]);
+    let mut http = Http::connect(entrance(&server));
+    let watchers = "/v1/users/alice@localhost/watchers";
+    let bob_there = format!("{watchers}/bob@localhost");
+    assert_eq!(json(&http.ask("GET", watchers, &[], ""))["watchers"], serde_json::json!([]));
+    let mut bob = Peer::udp(server.listen()[0].address);
+    assert_eq!(bob.subscribe("bob", "alice", "w1").status(), 202);
+    bob.notify();
+    let waits = http.ask("GET", watchers, &[], "");
+    let row = &json(&waits)["watchers"][0];
+    assert_eq!((&row["uri"], &row["status"]), (&"sip:bob@localhost".into(), &"pending".into()), "{row}");
+    assert_eq!((&row["event"], &row["decision"]), (&"subscribe".into(), &serde_json::Value::Null));
+    let same = format!("If-None-Match: {}", waits.etag());
+    assert_eq!(http.ask("GET", watchers, &[&same], "").status, 304);
+    assert_eq!(http.ask("GET", &bob_there, &[], "").status, 404, "nothing is decided");
+
+    let allowed = http.ask("PUT", &bob_there, &[JSON], r#"{"decision": "allow"}"#);
+    assert_eq!((allowed.status, &json(&allowed)["decision"]), (201, &"allow".into()), "{}", allowed.text());
+    assert!(bob.notify().field("Subscription-State").starts_with("active"));
+    let seen = http.ask("GET", watchers, &[&same], "");
+    let row = &json(&seen)["watchers"][0];
+    assert_eq!((&row["status"], &row["event"]), (&"active".into(), &"approved".into()), "{row}");
+    assert_eq!(row["decision"], "allow");
+    let again = http.ask("PUT", &bob_there, &[JSON], r#"{"decision": "allow"}"#);
+    assert_eq!((again.status, again.etag()), (200, allowed.etag()), "twice is once");
+
+    let old = ["If-Match: \"old\"", JSON];
+    assert_eq!(http.ask("PUT", &bob_there, &old, r#"{"decision": "block"}"#).status, 412);
+    let current = format!("If-Match: {}", allowed.etag());
+    let blocked = http.ask("PUT", &bob_there, &[&current, JSON], r#"{"decision": "block"}"#);
+    assert_eq!(blocked.status, 200, "{}", blocked.text());
+    assert_eq!(bob.notify().field("Subscription-State"), "terminated;reason=rejected");
+    assert_eq!(json(&http.ask("GET", &bob_there, &[], ""))["decision"], "block");
+
+    for (target, body, status) in [
+        (bob_there.as_str(), "{", 400),
+        (&bob_there, r#"{"decision": "confirm"}"#, 422),
+        (&bob_there, r#"{"decision": "allow", "note": "x"}"#, 422),
+        (&format!("{watchers}/anonymous@anonymous.invalid"), r#"{"decision": "block"}"#, 422),
+        (&format!("{watchers}/nobody"), r#"{"decision": "block"}"#, 404),
+    ] {
+        let refused = http.ask("PUT", target, &[JSON], body);
+        assert_eq!(refused.status, status, "{target} {body}: {}", refused.text());
+    }
+    let rule = r#"{"domains": ["localhost"], "handling": "allow"}"#;
+    assert_eq!(http.ask("PUT", "/v1/users/alice@localhost/rules/all", &[JSON], rule).status, 201);
+    assert_eq!(json(&http.ask("GET", &bob_there, &[], ""))["overruled_by"][0], "pres-rules/all");
+    assert_eq!(http.ask("DELETE", &bob_there, &[], "").status, 204);
+    assert_eq!(http.ask("DELETE", &bob_there, &[], "").status, 404);
+    let stranger = ["X-3GPP-Intended-Identity: \"sip:bob@localhost\"", JSON];
+    for (method, target, body) in [("GET", watchers, ""), ("PUT", &bob_there, r#"{"decision": "allow"}"#)] {
+        assert_eq!(http.ask(method, target, &stranger, body).status, 403, "{method} {target}");
+    }
     server.stop().unwrap();
 }

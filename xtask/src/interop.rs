@@ -1,4 +1,5 @@
-//! Interoperability: SIPp scenarios, a PJSUA2 script, curl and xmllint against the real server; and a capture read by tshark.
+//! Interoperability: SIPp scenarios, a PJSUA2 script, Linphone, curl and xmllint against the real server; and a capture
+//! read by tshark.
 
 use std::fs;
 use std::net::SocketAddrV4;
@@ -50,6 +51,19 @@ pub(crate) fn all() -> Tally {
             tally.one("pjsua2 presence", quietly(&mut command, Duration::from_secs(120)));
         }),
         Err(why) => tally.skip(1, "PJSUA2 script", &why),
+    }
+    say::step("Linphone");
+    if provide("linphonec", "linphone-cli") && run::is_installed("python3") {
+        let settings =
+            ["presence-server.watch", "resource-list-server.lists"].map(|key| format!("{key}=\"everyone\""));
+        with_server(&closed, &settings, &mut tally, 1, |server, tally| {
+            let script = run::root().join("tests").join("interop").join("linphone").join("lists.py");
+            let mut command = Command::new("python3");
+            command.arg(script).arg(server.address.to_string()).arg(subject::program("debug"));
+            tally.one("Linphone watches a list", quietly(&mut command, Duration::from_secs(180)));
+        });
+    } else {
+        tally.skip(1, "Linphone", "`apt-get install linphone-cli python3`");
     }
     say::step("curl");
     if provide("curl", "curl") && provide("xmllint", "libxml2-utils") {

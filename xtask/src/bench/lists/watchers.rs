@@ -130,6 +130,9 @@ impl Watchers {
     ) -> Result<(), String> {
         let limit = Instant::now() + longest;
         while !done(self) {
+            if let Some(why) = &self.wrong {
+                return Err(format!("list watchers: {why}"));
+            }
             if Instant::now() > limit {
                 return Err(format!("list watchers: still not done after {longest:?}"));
             }
@@ -209,7 +212,8 @@ impl Subscription {
     /// Takes the body of a NOTIFY. Gives how many members have news; an error is what a server may never say.
     fn told_of(&mut self, body: &[u8]) -> Result<u64, String> {
         const VERSION: &[u8] = b" version=\"";
-        let version = memmem::find(body, VERSION).and_then(|at| scan::decimal(&body[at + VERSION.len()..]));
+        let list = memmem::find(body, b"<list ").map_or(&[][..], |at| &body[at..]);
+        let version = memmem::find(list, VERSION).and_then(|at| scan::decimal(&list[at + VERSION.len()..]));
         let version = version.ok_or("a NOTIFY without meta-information")?;
         if version != self.version.map_or(0, |before| before + 1) {
             return Err(format!("version {version} after {:?}", self.version));
@@ -314,7 +318,8 @@ mod tests {
         };
         let body = |version: u32, states: &[(u32, u32)]| {
             let states = states.iter().map(|(who, what)| format!("<note>state {who:08x}{what:08x}</note>"));
-            format!("<list version=\"{version}\">{}", states.collect::<String>()).into_bytes()
+            let head = format!("<?xml version=\"1.0\"?><list uri=\"sip:l\" version=\"{version}\">");
+            (head + &states.collect::<String>()).into_bytes()
         };
         let mut good = subscription();
         assert_eq!(good.told_of(&body(0, &[(4, 1)])), Ok(1));

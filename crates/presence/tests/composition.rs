@@ -37,10 +37,10 @@ fn presence(content: &str) -> Presence {
         "<presence xmlns='{}' xmlns:dm='{}' xmlns:r='{}' xmlns:op='{}' \
          xmlns:opd='urn:oma:xml:pde:pidf:ext' xmlns:ts='urn:ietf:params:xml:ns:pidf:timed-status' \
          entity='{ALICE}'>{content}</presence>",
-        model::PIDF,
-        model::DM,
-        model::RPID,
-        model::OP
+        model::component::PIDF,
+        model::component::DM,
+        model::component::RPID,
+        model::component::OP
     );
     Presence::parse(text.as_bytes(), &Limits::default()).expect(&text)
 }
@@ -304,7 +304,8 @@ fn many_components_in_conflict_take_no_longer_than_others() {
             (from..from + 500).map(|id| format!("<tuple id='t{id}'><status/><note>{id}</note></tuple>"));
         let text = tuples.collect::<String>();
         Presence::parse(
-            format!("<presence xmlns='{}' entity='{ALICE}'>{text}</presence>", model::PIDF).as_bytes(),
+            format!("<presence xmlns='{}' entity='{ALICE}'>{text}</presence>", model::component::PIDF)
+                .as_bytes(),
             &Limits { nodes: 10_000, ..Limits::default() },
         )
         .expect("a presence document")

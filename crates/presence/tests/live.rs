@@ -5,11 +5,13 @@
 #[path = "model/filter.rs"]
 mod filter;
 mod model;
+#[path = "model/transformations.rs"]
+mod transformations;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use documents::rules::{Attribute, Permissions, Selection, Selector, SubHandling, UserInput};
+use documents::rules::{Permissions, SubHandling};
 use filter::{any_permissions, naive};
 use model::{Component, print, read};
 use presence::{Lifetimes, Outbox, Policy, Presentity, Publish, Subscribe, Terms};
@@ -20,6 +22,7 @@ use sip_stack::dialog::{Dialog, LocalTag};
 use sip_stack::notifier::{Outcome, Reason, State};
 use sip_stack::subscriptions::SubscriptionId;
 use sip_stack::{Connection, Flow, Local, Numbers, Protocol, Timestamp};
+use transformations::transformations;
 use xcap::{Change, DocumentSelector, ETag, Version};
 
 const ALICE: &str = "sip:alice@example.com";
@@ -302,53 +305,6 @@ fn rules(decided: &[(SubHandling, Permissions)]) -> String {
         ));
     }
     text + "</cr:ruleset>"
-}
-
-fn transformations(permissions: &Permissions) -> String {
-    let selections = [
-        ("services", &permissions.services),
-        ("persons", &permissions.persons),
-        ("devices", &permissions.devices),
-    ];
-    let mut text: String = selections
-        .iter()
-        .map(|(name, selection)| {
-            let selectors = match selection {
-                Selection::All => format!("<pr:all-{name}/>"),
-                Selection::Some(selectors) => selectors.iter().map(selector).collect(),
-            };
-            format!("<pr:provide-{name}>{selectors}</pr:provide-{name}>")
-        })
-        .collect();
-    for attribute in permissions.attributes.iter() {
-        let prefix = if attribute >= Attribute::Willingness { "op" } else { "pr" };
-        text.push_str(&format!("<{prefix}:provide-{attribute}>true</{prefix}:provide-{attribute}>"));
-    }
-    let level = match permissions.user_input {
-        UserInput::Nothing => "false",
-        UserInput::Bare => "bare",
-        UserInput::Thresholds => "thresholds",
-        UserInput::Full => "full",
-    };
-    text.push_str(&format!("<pr:provide-user-input>{level}</pr:provide-user-input>"));
-    for (namespace, name) in &permissions.unknown {
-        text.push_str(&format!(
-            "<pr:provide-unknown-attribute ns='{namespace}' name='{name}'>true</pr:provide-unknown-attribute>"
-        ));
-    }
-    if permissions.all_attributes { text + "<pr:provide-all-attributes/>" } else { text }
-}
-
-fn selector(selector: &Selector) -> String {
-    let (name, value) = match selector {
-        Selector::Class(value) => ("pr:class", value),
-        Selector::OccurrenceId(value) => ("pr:occurrence-id", value),
-        Selector::ServiceUri(value) => ("pr:service-uri", value),
-        Selector::ServiceUriScheme(value) => ("pr:service-uri-scheme", value),
-        Selector::ServiceId(value) => ("op:service-id", value),
-        Selector::DeviceId(value) => ("pr:deviceID", value),
-    };
-    format!("<{name}>{value}</{name}>")
 }
 
 proptest! {

@@ -292,7 +292,7 @@ proptest! {
         prop_assert_eq!(filtered(&parse(&seen_with_class), &with_class), seen_with_class);
         prop_assert_eq!(again.entity(), presence.entity());
         // No namespace is declared for what is not there.
-        for declared in ["urn:x", model::OP] {
+        for declared in ["urn:x", model::component::OP] {
             let parsed = roxmltree::Document::parse(&seen).expect("it is well-formed");
             let is_used = parsed.descendants().any(|node| {
                 node.tag_name().namespace() == Some(declared)

@@ -6,6 +6,7 @@ pub mod flow;
 pub mod host;
 pub mod library;
 pub mod manners;
+mod model;
 pub mod pidf;
 pub mod random;
 pub mod rlmi;

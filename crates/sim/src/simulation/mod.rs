@@ -1,14 +1,16 @@
 //! Simulated runs by seed: a whole node on the embedded log, among honest peers, in bad weather, beside a reference.
 //!
 //! A run has four parts: chaos (datagrams lost, doubled, late and out of order, streams that break, partitions, the power
-//! cut in the middle of a write, restarts with another number of shards, strangers' broken messages), calm, long calm, and the end, when everyone
+//! cut in the middle of a write, restarts with another number of shards, strangers' broken messages, rules, lists and
+//! permanent state that change, also while the node is down), calm, long calm, and the end, when everyone
 //! leaves. What must hold:
 //!
 //! - what [`crate::manners::Manners`] says of every message, over restarts too;
 //! - each request is answered as the reference expects, a refused one leaves no row and no presentity;
-//! - each NOTIFY tells exactly the state composed at that moment; versions never go back at a watcher;
+//! - each NOTIFY tells exactly what the rules of that moment show of the state composed at that moment, and says of the
+//!   subscription what they decide; versions never go back at a watcher;
 //! - after a crash the log holds what some beginning of the history gives, with all that was promised;
-//! - in calm every live watcher knows the composed state, without waiting for its next refresh;
+//! - in calm every live watcher knows all that it may of the composed state, without waiting for its next refresh;
 //! - publications and subscriptions end in time, and at the end all gauges and the log are empty.
 
 mod exchange;
@@ -17,6 +19,7 @@ mod noise;
 mod peer;
 mod plan;
 mod reference;
+mod ruling;
 mod source;
 mod watcher;
 mod world;
@@ -39,8 +42,12 @@ pub struct Tally {
     pub batches_lost: u64,
     /// Streams that broke, and partitions.
     pub breaks: u64,
-    /// Watchers found to know the composed state, without having had to refresh.
+    /// Watchers found to know what they may of the composed state, without having had to refresh.
     pub converged: u64,
+    /// Changes of rules, lists and permanent state.
+    pub edits: u64,
+    /// NOTIFYs that told less than was composed, and subscriptions that rules ended or put off.
+    pub withheld: u64,
 }
 
 impl Tally {
@@ -52,6 +59,8 @@ impl Tally {
         self.batches_lost += other.batches_lost;
         self.breaks += other.breaks;
         self.converged += other.converged;
+        self.edits += other.edits;
+        self.withheld += other.withheld;
     }
 }
 

@@ -7,6 +7,7 @@ use node::{Limits, Listener, Oversize, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sip_stack::Protocol;
 
+use super::ruling::ROOT;
 use crate::random::Random;
 
 /// The least lifetime that the node grants; less is refused with 423.
@@ -31,13 +32,15 @@ pub(super) struct Weather {
     pub(super) breaks: Option<Duration>,
     /// Mean time between two datagrams of strangers.
     pub(super) noise: Option<Duration>,
+    /// Mean time between two changes of documents that decide about watchers; none where there are no such documents.
+    pub(super) edits: Option<Duration>,
 }
 
 impl Weather {
     /// Nothing goes wrong any more.
     pub(super) fn calm() -> Self {
         let delay = Duration::from_millis(50);
-        Self { loss: 0, twice: 0, delay, late: 0, crashes: None, breaks: None, noise: None }
+        Self { loss: 0, twice: 0, delay, late: 0, crashes: None, breaks: None, noise: None, edits: None }
     }
 }
 
@@ -70,6 +73,7 @@ impl Plan {
             crashes: seconds(random.pick(&[0, 15, 60])),
             breaks: seconds(random.pick(&[0, 10, 60])),
             noise: seconds(random.pick(&[0, 1, 10])),
+            edits: seconds(random.pick(&[0, 2, 8, 30])),
         };
         Self {
             settings: Arc::new(settings(random)),
@@ -99,7 +103,12 @@ fn settings(random: &mut Random) -> Settings {
             realm: "example.com".into(),
             ..Default::default()
         },
-        policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone, ..Policy::default() },
+        policy: Policy {
+            watch: Watch::Everyone,
+            publish: PublishPolicy::Everyone,
+            roots: vec![ROOT.into()],
+            ..Policy::default()
+        },
         publications: lifetimes,
         subscriptions: lifetimes,
         pace: Duration::from_secs(*random.pick(&[0, 0, 1, 5])),

@@ -5,12 +5,16 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use documents::rules::{Permissions, SubHandling};
 use sip_stack::{Connection, Flow, Timestamp};
 
 use super::plan::{LIFETIME_MAX, LIFETIME_MIN};
+use super::ruling::Ruling;
+use crate::model::{Component, naive, read};
 use crate::pidf;
-use crate::wire::{Message, parameter};
+use crate::wire::{Message, address, parameter};
 
 /// Wake-ups come at whole quarters of a second: so long may something outlive its end.
 const SLACK: Duration = Duration::from_millis(250);
@@ -22,12 +26,14 @@ const TIMER_F: Duration = Duration::from_secs(32);
 pub(super) struct Reference {
     publications: BTreeMap<String, Vec<Publication>>,
     dialogs: BTreeMap<(String, String), Dialog>,
+    /// By presentity. Documents survive every crash.
+    pub(super) rulings: BTreeMap<String, Arc<Ruling>>,
 }
 
 #[derive(Clone, Debug)]
 struct Publication {
     entity_tag: String,
-    notes: Vec<String>,
+    components: Arc<[Component]>,
     changed_at: Timestamp,
     expires_at: Timestamp,
 }
@@ -35,6 +41,9 @@ struct Publication {
 #[derive(Clone, Debug)]
 struct Dialog {
     presentity: String,
+    watcher: Watcher,
+    /// Since it began, rules have forbidden it: the node may have ended it.
+    forbidden: bool,
     cseq: u32,
     expires_at: Timestamp,
     /// Since when it must not be taken for active.
@@ -45,6 +54,13 @@ struct Dialog {
     unheard: bool,
     /// The NOTIFY without an answer.
     open: Option<(String, Timestamp, Flow)>,
+}
+
+/// Who watches.
+#[derive(Clone, Debug)]
+pub(super) struct Watcher {
+    pub(super) user: String,
+    pub(super) anonymous: bool,
 }
 
 /// The bounds in which the node's gauges must lie.
@@ -185,30 +201,36 @@ impl Reference {
                 publication.entity_tag = entity_tag;
                 publication.expires_at = expires_at;
                 if !request.body.is_empty() {
-                    publication.notes = notes(&request.body)?;
+                    publication.components = said(&request.body).into();
                     publication.changed_at = now;
                 }
             }
             None if removes => {}
             None => {
-                let notes = notes(&request.body)?;
-                publications.push(Publication { entity_tag, notes, changed_at: now, expires_at });
+                let components = said(&request.body).into();
+                publications.push(Publication { entity_tag, components, changed_at: now, expires_at });
             }
         }
         Ok(())
     }
 
     fn judge_subscribe(&self, now: Timestamp, request: &Message) -> Vec<u16> {
-        let expected = if brief(request) { 423 } else { 200 };
+        let (handling, _) = self.decide(request.uri().unwrap_or_default(), &Watcher::of(request));
+        let expected = match handling {
+            SubHandling::Block => 403,
+            _ if brief(request) => 423,
+            SubHandling::Confirm => 202,
+            SubHandling::PoliteBlock | SubHandling::Allow => 200,
+        };
         let Some(tag) = request.to_tag() else { return vec![expected] };
         let key = (request.get("Call-ID").unwrap_or_default().to_owned(), tag.to_owned());
         let Some(dialog) = self.dialogs.get(&key) else { return vec![481] };
-        if dialog.ended.is_some() || dialog.expires_at + SLACK <= now {
+        if dialog.ended.is_some() || dialog.expires_at + SLACK <= now || handling == SubHandling::Block {
             return vec![481];
         }
         let cseq = request.cseq().map_or(0, |(number, _)| number);
         let mut allowed = vec![if cseq <= dialog.cseq { 500 } else { expected }];
-        if dialog.doubtful || dialog.expires_at <= now {
+        if dialog.doubtful || dialog.forbidden || dialog.expires_at <= now {
             allowed.push(481);
         }
         allowed
@@ -219,6 +241,8 @@ impl Reference {
         let key = (call_id, answer.to_tag().unwrap_or_default().to_owned());
         let dialog = self.dialogs.entry(key).or_insert_with(|| Dialog {
             presentity: request.uri().unwrap_or_default().to_owned(),
+            watcher: Watcher::of(request),
+            forbidden: false,
             cseq: 0,
             expires_at,
             ended: None,
@@ -241,24 +265,37 @@ impl Reference {
             notify.get("Call-ID").unwrap_or_default().to_owned(),
             notify.from_tag().unwrap_or_default().to_owned(),
         );
-        let presentity =
-            self.dialogs.get(&key).ok_or("a NOTIFY in a dialog that was lost")?.presentity.clone();
-        let told = notes(&notify.body)?;
-        let certain = self.composed(&presentity, now);
-        let possible = self.composed(&presentity, now - SLACK);
-        if told != certain && told != possible && !between(&told, &certain, &possible) {
-            return Err(format!("a NOTIFY tells {told:?}, the reference composes {certain:?}"));
-        }
-        let dialog = self.dialogs.get_mut(&key).expect("found above");
+        let dialog = self.dialogs.get(&key).ok_or("a NOTIFY in a dialog that was lost")?;
+        let (handling, _) = self.decide(&dialog.presentity, &dialog.watcher);
         let state = notify.get("Subscription-State").unwrap_or_default();
         let over = state.starts_with("terminated");
+        let rejected = over && parameter(state, "reason") == Some("rejected");
+        let shows = !rejected && handling >= SubHandling::PoliteBlock;
+        if shows == notify.body.is_empty() {
+            return Err(format!("{state} with {} octets, but rules say {handling}", notify.body.len()));
+        }
+        if !over && state.starts_with("pending") != (handling == SubHandling::Confirm) {
+            return Err(format!("{state}, but rules say {handling}"));
+        }
+        if rejected && !dialog.forbidden && handling != SubHandling::Block {
+            return Err(format!("{state}, but rules have never forbidden it"));
+        }
+        if !rejected && shows {
+            let told = told(&notify.body)?;
+            let certain = self.may_see(&dialog.presentity, &dialog.watcher, now);
+            let possible = self.may_see(&dialog.presentity, &dialog.watcher, now - SLACK);
+            if told != certain && told != possible && !between(&told, &certain, &possible) {
+                return Err(format!("a NOTIFY tells {told:?}, the reference shows {certain:?}"));
+            }
+        }
+        let dialog = self.dialogs.get_mut(&key).expect("found above");
         if !over && (dialog.ended.is_some() || dialog.expires_at + SLACK <= now) {
             return Err(format!("{state}, but the subscription ended at {:?}", dialog.ended));
         }
-        if over && dialog.ended.is_none() && dialog.expires_at > now {
+        if over && !rejected && dialog.ended.is_none() && dialog.expires_at > now {
             return Err(format!("{state}, but the subscription lives until {:?}", dialog.expires_at));
         }
-        if over && parameter(state, "reason") != Some("timeout") {
+        if over && !rejected && parameter(state, "reason") != Some("timeout") {
             return Err(format!("{state}, but nobody gave a reason for that"));
         }
         if over {
@@ -268,13 +305,72 @@ impl Reference {
         Ok(())
     }
 
-    /// The state of a presentity: newest publication first, as RFC 3856 leaves it to the compositor.
-    pub(super) fn composed(&self, presentity: &str, now: Timestamp) -> Vec<String> {
+    /// The state of a presentity: of each kind newest first, as RFC 3856 leaves it to the compositor; the permanent state is
+    /// the oldest.
+    fn composed(&self, presentity: &str, now: Timestamp) -> Vec<Component> {
         let mut live: Vec<&Publication> =
             self.of(presentity).filter(|publication| publication.expires_at > now).collect();
         live.reverse(); // of the same instant the one published later is the newer
         live.sort_by_key(|publication| core::cmp::Reverse(publication.changed_at));
-        live.into_iter().flat_map(|publication| publication.notes.clone()).collect()
+        let permanent = self.rulings.get(presentity).map_or(&[][..], |ruling| &ruling.permanent);
+        let live = live.into_iter().flat_map(|publication| publication.components.iter());
+        let mut composed: Vec<Component> = Vec::new();
+        for component in live.chain(permanent) {
+            // A retransmitted initial PUBLISH that met another life of the node: what says the same is one.
+            if !composed.contains(component) {
+                composed.push(component.clone());
+            }
+        }
+        composed.sort_by_key(|component| component.kind != "tuple");
+        composed
+    }
+
+    /// What becomes of a watcher by the rules of now, and what it is granted.
+    fn decide(&self, presentity: &str, watcher: &Watcher) -> (SubHandling, Permissions) {
+        let everything = || (SubHandling::Allow, Permissions::everything());
+        let ruling = self.rulings.get(presentity);
+        ruling.map_or_else(everything, |ruling| ruling.decide(&watcher.user, watcher.anonymous))
+    }
+
+    /// What a watcher may be told now.
+    pub(super) fn may_see(&self, presentity: &str, watcher: &Watcher, now: Timestamp) -> Vec<String> {
+        let (handling, permissions) = self.decide(presentity, watcher);
+        match handling {
+            SubHandling::Block | SubHandling::Confirm | SubHandling::PoliteBlock => Vec::new(),
+            SubHandling::Allow => lines(&naive(&self.composed(presentity, now), &permissions)),
+        }
+    }
+
+    /// Whether rules forbid a watcher to watch at all.
+    pub(super) fn forbids(&self, presentity: &str, watcher: &Watcher) -> bool {
+        self.decide(presentity, watcher).0 == SubHandling::Block
+    }
+
+    /// Whether a watcher is told less than there is.
+    pub(super) fn withholds(&self, notify: &Message, now: Timestamp) -> bool {
+        let key = (notify.get("Call-ID").unwrap_or_default(), notify.from_tag().unwrap_or_default());
+        let dialog = self.dialogs.get(&(key.0.to_owned(), key.1.to_owned()));
+        dialog.is_some_and(|dialog| {
+            let seen = self.may_see(&dialog.presentity, &dialog.watcher, now);
+            seen != lines(&naive(&self.composed(&dialog.presentity, now), &Permissions::everything()))
+        })
+    }
+
+    /// Rules have changed: who is forbidden to watch now may be ended, whatever comes after.
+    pub(super) fn ruled(&mut self) {
+        for dialog in self.dialogs.values_mut() {
+            let Some(ruling) = self.rulings.get(&dialog.presentity) else { continue };
+            let (handling, _) = ruling.decide(&dialog.watcher.user, dialog.watcher.anonymous);
+            dialog.forbidden |= handling == SubHandling::Block;
+        }
+    }
+
+    /// Goes back to what it was once, but for the rules.
+    pub(super) fn lose(&mut self, kept: &Self) {
+        let rulings = core::mem::take(&mut self.rulings);
+        self.clone_from(kept);
+        self.rulings = rulings;
+        self.ruled();
     }
 
     /// Whether the presentity has changed, or will, within a span around now.
@@ -288,7 +384,7 @@ impl Reference {
     /// Whether the node must have told this subscription everything by now.
     pub(super) fn is_certain(&self, call_id: &str, tag: &str, now: Timestamp) -> Option<bool> {
         let dialog = self.dialogs.get(&(call_id.to_owned(), tag.to_owned()))?;
-        let certain = !dialog.doubtful && !dialog.unheard && dialog.open.is_none();
+        let certain = !dialog.doubtful && !dialog.forbidden && !dialog.unheard && dialog.open.is_none();
         (dialog.ended.is_none() && dialog.expires_at > now).then_some(certain)
     }
 
@@ -296,8 +392,9 @@ impl Reference {
         let publications = || self.publications.values().flatten();
         let alive = publications().filter(|publication| publication.expires_at > now).count();
         let dialogs = || self.dialogs.values();
-        let certain =
-            dialogs().filter(|dialog| dialog.ended.is_none() && !dialog.doubtful && dialog.expires_at > now);
+        let certain = dialogs().filter(|dialog| {
+            dialog.ended.is_none() && !dialog.doubtful && !dialog.forbidden && dialog.expires_at > now
+        });
         // What has ended stays until its last NOTIFY is answered or given up.
         let last = |dialog: &&Dialog| dialog.ended.unwrap_or(dialog.expires_at) + TIMER_F * 8 > now;
         Bounds {
@@ -322,13 +419,42 @@ fn between(told: &[String], certain: &[String], possible: &[String]) -> bool {
     told.iter().all(|note| rest.any(|other| other == note)) && certain.iter().all(|note| told.contains(note))
 }
 
-/// The notes of a document's tuples, in document order.
-pub(super) fn notes(body: &[u8]) -> Result<Vec<String>, String> {
+impl Watcher {
+    /// Who sends a SUBSCRIBE.
+    fn of(request: &Message) -> Self {
+        let user = address(request.get("From").unwrap_or_default()).to_owned();
+        Self { user, anonymous: request.get("Privacy") == Some("id") }
+    }
+}
+
+/// What is published, as the naive reference has it: what it says of `user-input` besides its text depends on who asks.
+fn said(body: &[u8]) -> Vec<Component> {
+    let mut components = read(body);
+    for input in components.iter_mut().filter_map(|component| component.children.get_mut("r:user-input")) {
+        *input = input.iter().filter_map(|text| text.split(' ').next()).map(str::to_owned).collect();
+    }
+    components
+}
+
+/// What a document tells: a line for each component, its note first. Ids are left out, as they may change.
+pub(super) fn told(body: &[u8]) -> Result<Vec<String>, String> {
     if body.is_empty() {
         return Ok(Vec::new());
     }
-    let (line, _) = pidf::read(body)?;
-    Ok(line.split(';').filter_map(|item| item.split('"').nth(1)).map(str::to_owned).collect())
+    pidf::read(body)?;
+    Ok(lines(&read(body)))
+}
+
+fn lines(components: &[Component]) -> Vec<String> {
+    components.iter().map(line).collect()
+}
+
+fn line(component: &Component) -> String {
+    let mut children = component.children.clone();
+    children.remove("@hidden");
+    let note = ["p:note", "dm:note"].iter().find_map(|name| children.remove(*name));
+    let note = note.into_iter().flatten().collect::<String>();
+    format!("{note}|{}{children:?}", component.kind)
 }
 
 /// Which publication a note stands for, and which version of it.

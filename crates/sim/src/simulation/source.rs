@@ -5,6 +5,8 @@ use core::time::Duration;
 use sip_stack::Timestamp;
 
 use super::exchange::{Due, Exchange};
+use super::ruling::component;
+use crate::model::{Component, print};
 use crate::pidf;
 use crate::random::Random;
 use crate::wire::Message;
@@ -71,6 +73,11 @@ impl Source {
         }
     }
 
+    /// Says something else now.
+    pub(super) fn act(&mut self, now: Timestamp) {
+        self.act_at = now;
+    }
+
     /// No more changes: what is published is only kept alive.
     pub(super) fn settle(&mut self) {
         self.act_at = Timestamp::NEVER;
@@ -134,17 +141,17 @@ impl Source {
         let mut expires = Some(lifetime);
         let mut if_match = self.entity_tag.clone();
         let mut kind = "application/pidf+xml";
-        let mut line = None;
+        let mut body = None;
         match asked {
             Asked::Initial => {
                 self.publication += 1;
                 self.version = 1;
-                line = Some(self.line());
+                body = Some(self.document());
                 if_match = None;
             }
             Asked::Modify => {
                 self.version += 1;
-                line = Some(self.line());
+                body = Some(self.document());
             }
             Asked::Refresh => {}
             Asked::Remove => expires = Some("0"),
@@ -153,7 +160,8 @@ impl Source {
                 1 => if_match = Some("ffffffff.1".into()),
                 2 => {
                     kind = "text/plain";
-                    line = Some("t open \"probe\"".to_owned());
+                    body =
+                        Some(pidf::write(&self.presentity, "t open \"probe\"").expect("the line is sound"));
                 }
                 _ => if_match = Some("one, two".into()),
             },
@@ -184,14 +192,43 @@ impl Source {
         if let Some(tag) = if_match {
             request.add("SIP-If-Match", tag);
         }
-        let Some(line) = line else { return request.close(Vec::new()) };
+        let Some(body) = body else { return request.close(Vec::new()) };
         request.add("Content-Type", kind);
-        request.close(pidf::write(&self.presentity, &line).expect("the line is sound").into_bytes())
+        request.close(body.into_bytes())
     }
 
-    fn line(&self) -> String {
+    fn document(&self) -> String {
+        let document = print(&self.presentity, &self.components(), self.version.is_multiple_of(2));
+        String::from_utf8_lossy(document.bytes()).into_owned()
+    }
+
+    /// What it says: a service, and sometimes the person, each with a note that says which version it is of, so that nothing
+    /// of different publications is merged.
+    fn components(&self) -> Vec<Component> {
         let padding = if self.large { "x".repeat(1200) } else { String::new() };
-        format!("{} open \"{}:{}:{}:{padding}\"", self.tuple, self.name, self.publication, self.version)
+        let note = format!("{}:{}:{}:{padding}", self.name, self.publication, self.version);
+        let kind = self.publication * 7 + self.version * 3;
+        let class = if kind.is_multiple_of(4) { "biz" } else { "home" };
+        let contact = if kind.is_multiple_of(5) { "tel:+1" } else { "sip:a@b" };
+        let mut said = vec![component(
+            "tuple",
+            &self.tuple,
+            &[
+                ("status/p:basic", "open"),
+                ("op:willingness", "open"),
+                ("p:note", &note),
+                ("p:contact", contact),
+                ("r:class", class),
+                ("r:user-input", "idle"),
+                ("x:y", if kind.is_multiple_of(2) { "1" } else { "2" }),
+            ],
+        )];
+        if kind.is_multiple_of(3) {
+            let note = format!("{}:{}p:{}:", self.name, self.publication, self.version);
+            let person = [("dm:note", note.as_str()), ("r:class", class), ("r:mood", "happy")];
+            said.push(component("person", "person", &person));
+        }
+        said
     }
 
     /// An answer for this source? Its status, then.

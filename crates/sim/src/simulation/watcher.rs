@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sip_stack::Timestamp;
 
 use super::exchange::{Due, Exchange};
-use super::reference::{notes, version_of};
+use super::reference::{told, version_of};
 use crate::random::Random;
 use crate::wire::{Message, parameter};
 
@@ -14,6 +14,8 @@ use crate::wire::{Message, parameter};
 #[derive(Debug)]
 pub(super) struct Watcher {
     name: String,
+    /// It does not want to be known.
+    anonymous: bool,
     contact: String,
     pub(super) presentity: String,
     subscriptions: u32,
@@ -63,6 +65,7 @@ impl Watcher {
     ) -> Self {
         Self {
             name: format!("w{number}"),
+            anonymous: random.chance(15),
             contact,
             presentity,
             subscriptions: 0,
@@ -74,6 +77,16 @@ impl Watcher {
             seen: BTreeMap::new(),
             doubled: BTreeSet::new(),
         }
+    }
+
+    /// Its address-of-record.
+    pub(super) fn user(&self) -> String {
+        format!("sip:{}@example.com", self.name)
+    }
+
+    /// Whether it does not want to be known.
+    pub(super) fn is_anonymous(&self) -> bool {
+        self.anonymous
     }
 
     pub(super) fn wake_at(&self) -> Timestamp {
@@ -174,6 +187,9 @@ impl Watcher {
             .add("Accept", "application/pidf+xml")
             .add("Event", "presence")
             .add("Expires", expires);
+        if self.anonymous {
+            request.add("Privacy", "id");
+        }
         let bytes = request.close(Vec::new()).print();
         self.asked = Some(Exchange::new(now, branch, bytes.clone(), reliable));
         self.act_at = Timestamp::NEVER;
@@ -221,6 +237,11 @@ impl Watcher {
             }
             // RFC 6665 §4.1.2.2: a refresh that is refused otherwise leaves the subscription as it was.
             423 | 500 | 503 if dialog.node_tag.is_some() => self.again(now),
+            403 => {
+                self.dialog = None;
+                self.again(now);
+                self.act_at = self.act_at.max(now + Duration::from_secs(5)); // perhaps another day
+            }
             _ => {
                 self.dialog = None;
                 self.again(now);
@@ -260,7 +281,7 @@ impl Watcher {
             dialog.answered = Some((branch, answer.clone()));
             return Ok(Heard::Answer(answer));
         }
-        let content = notes(&notify.body)?;
+        let content = told(&notify.body)?;
         self.in_order(&content)?;
         let dialog = self.dialog.as_mut().expect("found above");
         dialog.content = Some(content);

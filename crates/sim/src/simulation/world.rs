@@ -1,5 +1,8 @@
 //! The world of a run: virtual time, the network between the node and its peers, and the power supply.
 
+mod holding;
+mod ruling;
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -45,6 +48,8 @@ enum Event {
     Break,
     /// A stranger sends something.
     Noise,
+    /// A document that decides about watchers changes.
+    Edit,
     /// A look at the gauges.
     Look,
 }
@@ -120,6 +125,7 @@ impl<'a> World<'a> {
         self.later(plan.weather.crashes, Event::Crash);
         self.later(plan.weather.breaks, Event::Break);
         self.later(plan.weather.noise, Event::Noise);
+        self.later(plan.weather.edits, Event::Edit);
         self.pass(plan.chaos)?;
 
         self.say(|| "calm".into());
@@ -133,6 +139,9 @@ impl<'a> World<'a> {
             peer.sources.iter_mut().for_each(Source::settle);
             peer.watchers.iter_mut().for_each(Watcher::settle);
         }
+        if plan.weather.edits.is_some() && self.random.chance(70) {
+            self.overtaken()?;
+        }
         self.pass(SETTLING)?;
         self.converged(false)?;
 
@@ -141,6 +150,7 @@ impl<'a> World<'a> {
         self.converged(true)?;
 
         self.say(|| "the end".into());
+        self.clear_rules()?; // also who ended undecided is decided about
         for peer in &mut self.peers {
             if self.random.chance(20) {
                 peer.cut_until = Timestamp::NEVER; // without a word
@@ -236,6 +246,13 @@ impl<'a> World<'a> {
                 let request = Message::new("a stranger's");
                 self.node("noise", Some(&request), |host, now| host.receive(now, noise::flow(), &bytes))
             }
+            Event::Edit => {
+                if self.weather.edits.is_some() {
+                    self.later(self.weather.edits, Event::Edit);
+                    return self.edit();
+                }
+                Ok(())
+            }
             Event::Look => {
                 self.put(Duration::from_secs(1), Event::Look);
                 self.look()
@@ -302,6 +319,7 @@ impl<'a> World<'a> {
         }
         if message.status().is_none() {
             self.tally.notified += 1;
+            self.tally.withheld += u64::from(self.reference.withholds(message, self.now));
             return self
                 .reference
                 .notified(self.now, said.flow, message)
@@ -377,7 +395,7 @@ impl<'a> World<'a> {
             }
             let (_, kept) =
                 self.snapshots.range(..=batch).next_back().expect("what is promised has a snapshot");
-            self.reference = kept.clone();
+            self.reference.lose(kept);
         }
         self.reference.crashed();
         self.snapshots = BTreeMap::from([(batch, self.reference.clone())]);
@@ -504,78 +522,6 @@ impl<'a> World<'a> {
         }
     }
 
-    // ---- what must hold
-
-    fn look(&mut self) -> Result<(), String> {
-        self.reference.age(self.now);
-        let Some(host) = &self.host else { return Ok(()) };
-        let metrics = host.metrics();
-        let bounds = self.reference.bounds(self.now);
-        let within = |(low, high): (u64, u64), value| low <= value && value <= high;
-        if !within(bounds.publications, metrics.publications) {
-            return Err(format!("{} publications, expected {:?}", metrics.publications, bounds.publications));
-        }
-        let subscriptions = metrics.subscriptions_presence_active;
-        if !within(bounds.subscriptions, subscriptions) {
-            return Err(format!("{subscriptions} subscriptions, expected {:?}", bounds.subscriptions));
-        }
-        Ok(())
-    }
-
-    /// Every watcher knows the composed state; with `all`, every watcher has a subscription to know it by.
-    fn converged(&mut self, all: bool) -> Result<(), String> {
-        let settled = self.plan.settings.pace + Duration::from_secs(2);
-        for _ in 0..200 {
-            let watchers = || self.peers.iter().flat_map(|peer| &peer.watchers);
-            if !watchers().any(|watcher| self.reference.is_restless(&watcher.presentity, self.now, settled)) {
-                break;
-            }
-            self.pass(Duration::from_secs(1))?;
-        }
-        let mut converged = 0;
-        for watcher in self.peers.iter().flat_map(|peer| &peer.watchers) {
-            if self.reference.is_restless(&watcher.presentity, self.now, settled) {
-                continue;
-            }
-            let known = watcher.knows();
-            let certain =
-                known.and_then(|(call_id, tag, _)| self.reference.is_certain(call_id, tag, self.now));
-            let Some((call_id, _, content)) = known.filter(|_| certain.is_some()) else {
-                if all {
-                    return Err(format!("no subscription after long calm: {watcher:?}"));
-                }
-                continue;
-            };
-            if certain == Some(false) {
-                continue;
-            }
-            let composed = self.reference.composed(&watcher.presentity, self.now);
-            if content != Some(&composed) {
-                return Err(format!(
-                    "{call_id} knows {content:?} of {}, composed is {composed:?}",
-                    watcher.presentity
-                ));
-            }
-            converged += 1;
-        }
-        self.tally.converged += converged;
-        Ok(())
-    }
-
-    /// Everyone has gone: nothing is left.
-    fn empty(&mut self) -> Result<(), String> {
-        let Some(host) = &self.host else { return Err("the node is down at the end".into()) };
-        for (name, kind, _, value) in host.metrics().each() {
-            if kind == node::MetricKind::Gauge && value != 0 {
-                return Err(format!("at the end {name} is {value}"));
-            }
-        }
-        match self.ledger.rows() {
-            0 => Ok(()),
-            rows => Err(format!("at the end {rows} rows are left")),
-        }
-    }
-
     // ---- helpers
 
     fn put(&mut self, after: Duration, event: Event) {
@@ -636,10 +582,11 @@ fn line(message: &Message) -> String {
             line.push_str(&format!("  {name}: {value}"));
         }
     }
-    if let Ok(notes) = super::reference::notes(&message.body)
-        && !message.body.is_empty()
+    let is_presence = message.get("Content-Type") == Some("application/pidf+xml");
+    if let Ok(told) = super::reference::told(&message.body)
+        && is_presence
     {
-        let short: Vec<_> = notes.iter().map(|note| note.trim_end_matches('x')).collect();
+        let short: Vec<_> = told.iter().map(|line| line.replace("xxx", "")).collect();
         line.push_str(&format!("  {short:?}"));
     }
     line

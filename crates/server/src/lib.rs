@@ -12,6 +12,7 @@ pub mod http;
 pub mod keeper;
 pub mod library;
 pub mod log;
+pub mod places;
 pub mod pump;
 mod question;
 pub mod serve;

@@ -25,6 +25,7 @@ use crate::config::keys::{Engine, PublishAck};
 use crate::config::values::Listen;
 use crate::keeper::Keeper;
 use crate::library;
+use crate::places::Places;
 use crate::pump::bind::{BindError, datagram_ends, settle};
 use crate::pump::turn::Turn;
 use crate::pump::{Address, Order, Post, StreamDoor};
@@ -136,6 +137,9 @@ impl Server {
         let shelves = entrance.as_ref().and_then(Entrance::documents);
         let (library, reader) = library::reader(shelves.unwrap_or_else(|| Arc::new(library::Empty)));
 
+        let draw = u64::from_be_bytes(*seed()?.first_chunk().expect("32 octets are more than 8"));
+        let places = Places::new(&settings.listeners, draw, runtime.handle().clone(), post.clone())
+            .map_err(StartError::system("cannot ask name servers"))?;
         let (alarm, alarms) = unbounded_channel();
         let mut threads = Threads::new(alarm);
         let writer_post = post.clone();
@@ -158,6 +162,7 @@ impl Server {
                 post: post.clone(),
                 store: slot.clone(),
                 library: library.clone(),
+                places: places.clone(),
                 durable,
                 clock,
                 status: Arc::clone(&status),

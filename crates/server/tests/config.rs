@@ -226,6 +226,9 @@ fn contradictions_are_refused() {
         ("aggregation-proxy.certificate=x.pem", "go together"),
         ("aggregation-proxy.threads=1", "nothing behind it"),
         ("aggregation-proxy.routes={ \"a/b\" = \"http://127.0.0.1/\" }", "no AUID"),
+        ("resource-list-server.peers={ \"localhost\" = {} }", "a domain of ours"),
+        ("resource-list-server.peer-window=0", "above zero"),
+        ("resource-list-server.peer-expires=1s", "a minute at least"),
         ("xdm.root=xcap", "expected a path"),
         ("xdm.root=/v1", "JSON face"),
         ("xdm.documents-max=0", "at least 1"),
@@ -237,6 +240,27 @@ fn contradictions_are_refused() {
     ] {
         let refused = with(&[argument]).unwrap().check().unwrap_err().to_string();
         assert!(refused.contains(says), "{argument}: {refused}");
+    }
+}
+
+#[test]
+fn a_peer_has_a_hop_or_is_found_by_its_name() {
+    let peers = |text: &str| with(&[&format!("resource-list-server.peers={text}")]);
+    let text = "{ \"Example.NET\" = { hop = \"sip:192.0.2.9;transport=tcp\", trusted = true }, \"*\" = {} }";
+    let config = peers(text).unwrap();
+    let foreign = config.settings(&[]).lists.clone().unwrap().foreign;
+    let known: Vec<_> = foreign.peers.iter().map(|(domain, peer)| (domain.as_str(), peer.trusted)).collect();
+    assert_eq!(known, [("*", false), ("example.net", true)]);
+    assert_eq!(foreign.peers["example.net"].next_hop.as_deref(), Some("sip:192.0.2.9;transport=tcp"));
+    for (text, says) in [
+        ("{ \"a\" = { hop = \"sips:b\" } }", "no SIP URI"),
+        ("{ \"a\" = { hop = \"b\" } }", "no SIP URI"),
+        ("{ \"a\" = { via = \"sip:b\" } }", "known are hop and trusted"),
+        ("{ \"a\" = \"sip:b\" }", "hop ="),
+        ("{ \"a\" = { trusted = 1 } }", "true or false"),
+    ] {
+        let refused = peers(text).unwrap_err();
+        assert!(refused.contains(says), "{text}: {refused}");
     }
 }
 

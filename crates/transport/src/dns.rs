@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use sip::Uri;
 use sip_stack::Protocol;
 use tokio::time::timeout;
 
@@ -31,6 +32,21 @@ pub struct Target {
     pub transport: Option<Protocol>,
     /// Whether the URI is a SIPS URI, or otherwise asks for TLS.
     pub secure: bool,
+}
+
+impl Target {
+    /// What a SIP or SIPS URI asks for; none if it is no such URI, or names a transport that we do not know.
+    pub fn of_uri(uri: &str) -> Option<Self> {
+        let Ok(Uri::Sip(uri)) = Uri::parse(uri) else { return None };
+        let transport = match uri.params.get("transport").map(str::to_ascii_lowercase).as_deref() {
+            None => None,
+            Some("udp") => Some(Protocol::Udp),
+            Some("tcp") => Some(Protocol::Tcp),
+            Some(_) => return None,
+        };
+        let host = uri.params.get("maddr").map_or_else(|| uri.host.to_string(), str::to_owned);
+        Some(Self { host, port: uri.port, transport, secure: uri.secure })
+    }
 }
 
 /// One place to try.

@@ -3,6 +3,7 @@
 mod web;
 
 use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
 
 use super::keys::{Engine, LogLevel, Publish, PublishAck, Watch};
 use super::values::{Secret, format_duration, quoted};
@@ -122,7 +123,20 @@ impl Config {
         if role.notify_max.0 < 2048 {
             found.push("resource-list-server: notify-max: 2048 octets at least".to_owned());
         }
-        for (key, value) in [("resources-max", role.resources_max), ("depth-max", role.depth_max)] {
+        for domain in role.peers.0.keys() {
+            if self.general.domains.iter().any(|ours| ours.eq_ignore_ascii_case(domain)) {
+                found.push(format!("resource-list-server: peers: {} is a domain of ours", quoted(domain)));
+            }
+        }
+        if role.peer_expires < Duration::from_secs(60) {
+            found.push("resource-list-server: peer-expires: a minute at least".to_owned());
+        }
+        let above_zero = [
+            ("resources-max", role.resources_max),
+            ("depth-max", role.depth_max),
+            ("peer-window", role.peer_window),
+        ];
+        for (key, value) in above_zero {
             if value == 0 {
                 found.push(format!("resource-list-server: {key} must be above zero"));
             }

@@ -7,7 +7,9 @@ use client::web::Address;
 use sip_stack::Protocol;
 
 use super::table::tables;
-use super::values::{AdminListen, DeclaredUsage, Listen, Named, Network, Octets, Secret, WebListen, words};
+use super::values::{
+    AdminListen, DeclaredUsage, Listen, Named, Network, Octets, Peer, Secret, WebListen, words,
+};
 
 words! {
     /// Who may watch the presentities of this server.
@@ -312,6 +314,18 @@ tables! {
         resources_max: usize = 1000, reload;
         /// Back-end subscriptions of one list; the resources beyond are shown as given up.
         subscriptions_max: usize = 1000, reload;
+        /// Who serves the users of other domains that stand in lists: { "example.net" = { hop =
+        /// "sip:192.0.2.9:5060;transport=tcp", trusted = true } }. Without a hop the name servers say where the domain is
+        /// (RFC 3263); "*" stands for all domains that are not named. A trusted one is told who the watcher is
+        /// (P-Asserted-Identity, RFC 3325); others are asked in the name of `uri`, and show what everybody may see. Users of a
+        /// domain without a peer are shown as over, "noresource".
+        peers: Named<Peer> = Named(BTreeMap::new()), reload;
+        /// Lifetime that is asked for of subscriptions at peers.
+        peer_expires: Duration = minutes(60), reload;
+        /// Subscriptions at peers, of each shard. Beyond: the resource is shown as given up.
+        peer_subscriptions_max: usize = 100_000, reload;
+        /// SUBSCRIBEs of each shard without an answer towards one next hop; others wait.
+        peer_window: usize = 64, reload;
         /// Lists within lists.
         depth_max: usize = 16, reload;
         /// References that one list may follow.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use documents::rules::SubHandling;
-use node::{Listener, Lists, Oversize, Settings};
+use node::{Foreign, Listener, Lists, Oversize, Settings};
 use presence::rules::Defaults;
 use presence::{Lifetimes, Policy, composition};
 use sip_stack::auth;
 
 use super::Config;
 use super::keys;
-use super::values::{Listen, Network, Secret, WebListen};
+use super::values::{Listen, Network, Peer, Secret, WebListen};
 use crate::xdms::entrance;
 
 /// A domain as users have it, or a user.
@@ -104,6 +104,17 @@ impl Config {
             window: role.aggregation,
             notify_max: role.notify_max.0,
             watched_max: role.subscriptions_max,
+            foreign: Foreign {
+                peers: role
+                    .peers
+                    .0
+                    .iter()
+                    .map(|(domain, peer)| (domain.to_ascii_lowercase(), node_peer(peer)))
+                    .collect(),
+                lifetime: role.peer_expires,
+                max: role.peer_subscriptions_max,
+                window: role.peer_window,
+            },
             flat: documents::resource_lists::Limits {
                 entries: role.resources_max,
                 depth: role.depth_max,
@@ -194,6 +205,10 @@ fn proof(secret: &Secret) -> auth::Secret {
         Secret::Password(password) => auth::Secret::Password(password.clone()),
         Secret::Hashes { md5, sha256 } => auth::Secret::Ha1 { md5: md5.clone(), sha256: sha256.clone() },
     }
+}
+
+fn node_peer(peer: &Peer) -> node::Peer {
+    node::Peer { next_hop: peer.hop.clone(), trusted: peer.trusted }
 }
 
 fn network(network: &Network) -> auth::Network {

@@ -1,6 +1,7 @@
 //! The kinds of values that the file knows: how each is read, and how it is written back.
 
 mod address;
+mod peer;
 mod secret;
 mod usage;
 mod web;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 pub use address::{AdminListen, Listen, Network};
+pub use peer::Peer;
 pub use secret::Secret;
 pub use usage::DeclaredUsage;
 pub use web::WebListen;

@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod held;
 pub mod turn;
 
+use core::net::SocketAddr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -12,7 +13,7 @@ use std::sync::PoisonError;
 use std::sync::mpsc::Sender;
 
 use documents::watcherinfo::Watcher;
-use node::{Answer, Effects, Enquiry, Entry, Letter, Settings, ShardId, Storage, enter, overloaded};
+use node::{Answer, Effects, Enquiry, Entry, Letter, Locate, Settings, ShardId, Storage, enter, overloaded};
 use sip_stack::{Flow, Protocol};
 use transport::mailbox::{Refused, Slot};
 use transport::poll::Waker;
@@ -39,6 +40,8 @@ pub enum Order {
     Changed(Arc<Change>),
     /// What an owner of another shard writes to one of this.
     Letter(Box<Letter>),
+    /// Where a next hop leads that the shard asked for.
+    Located(Box<Locate>, Arc<[(Protocol, SocketAddr)]>),
     /// Somebody asks why a watcher sees what it sees.
     Explain(Arc<Why>),
     /// Somebody asks who watches.
@@ -181,7 +184,7 @@ mod tests {
     const FLOW: Flow = Flow {
         protocol: Protocol::Udp,
         local: Local(0),
-        remote: core::net::SocketAddr::V4(core::net::SocketAddrV4::new(core::net::Ipv4Addr::LOCALHOST, 1)),
+        remote: SocketAddr::V4(core::net::SocketAddrV4::new(core::net::Ipv4Addr::LOCALHOST, 1)),
         connection: Connection::NONE,
     };
 

@@ -19,6 +19,7 @@ use super::held::Held;
 use super::{Order, Post};
 use crate::clock::Clock;
 use crate::library::Desk;
+use crate::places::Places;
 use crate::status::{Board, Status};
 use crate::writer::StoreSlot;
 
@@ -59,6 +60,8 @@ pub struct Turn {
     pub store: StoreSlot,
     /// The way to the documents.
     pub library: Desk,
+    /// The way to the name servers.
+    pub places: Places,
     /// Whether messages wait for their rows.
     pub durable: bool,
     /// The clock.
@@ -140,6 +143,9 @@ impl Turn {
                 self.status.shards[usize::from(self.me.0)].heard.fetch_add(1, Ordering::Relaxed);
             }
             Order::Letter(letter) => self.shard.letter(now, *letter, &mut progress.effects),
+            Order::Located(locate, places) => {
+                self.shard.located(now, &locate, &places, &mut progress.effects);
+            }
             Order::Explain(why) => {
                 let watcher = core::slice::from_ref(&why.watcher);
                 let explained = self.shard.explain(now, &why.question.presentity, watcher, why.anonymous);
@@ -226,6 +232,9 @@ impl Turn {
     fn flush(&mut self, progress: &mut Progress) {
         for enquiry in progress.effects.take_enquiries() {
             self.library.ask(self.me, enquiry);
+        }
+        for locate in progress.effects.take_locates() {
+            self.places.ask(self.me, locate);
         }
         for (to, letter) in progress.effects.take_letters() {
             self.post.order(to, Order::Letter(Box::new(letter)));

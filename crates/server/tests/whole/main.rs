@@ -6,6 +6,7 @@ mod documents;
 mod entrance;
 mod explain;
 mod face;
+mod foreign;
 mod lists;
 mod peer;
 mod process;

@@ -11,7 +11,7 @@ use server::server::{Alarm, Server};
 use sip_stack::Protocol;
 use store::StoreError;
 
-fn config(set: &[&str]) -> Config {
+pub(crate) fn config(set: &[&str]) -> Config {
     let base = [
         "listen=[\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]",
         "admin.listen=127.0.0.1:0",

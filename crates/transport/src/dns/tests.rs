@@ -140,6 +140,20 @@ fn places<const N: usize>(list: [&str; N]) -> Result<Vec<String>, LocateError> {
     Ok(list.map(String::from).into())
 }
 
+#[test]
+fn a_uri_says_host_port_transport_and_security() {
+    let of =
+        |uri| Target::of_uri(uri).map(|target| (target.host, target.port, target.transport, target.secure));
+    let host = |host: &str| host.to_owned();
+    assert_eq!(of("sip:bob@example.net"), Some((host("example.net"), None, None, false)));
+    assert_eq!(of("sip:h:5070;transport=TCP;lr"), Some((host("h"), Some(5070), Some(Protocol::Tcp), false)));
+    assert_eq!(of("sips:[::1];transport=udp"), Some((host("[::1]"), None, Some(Protocol::Udp), true)));
+    assert_eq!(of("sip:a@b;maddr=192.0.2.1"), Some((host("192.0.2.1"), None, None, false)));
+    for uri in ["tel:+15550100", "sip:a@b;transport=sctp", "pres:a@b", "x"] {
+        assert_eq!(of(uri), None, "{uri}");
+    }
+}
+
 #[tokio::test]
 async fn literal_addresses_and_localhost_ask_nobody() {
     let cases = [

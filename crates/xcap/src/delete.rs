@@ -41,7 +41,7 @@ fn delete_element(
 }
 
 fn delete_attribute(tree: &Tree<'_>, element: Element<'_>, name: &ExpandedName) -> Result<Vec<u8>, Refusal> {
-    let found = element.attributes().iter().find(|attribute| name.is(attribute.name));
+    let found = element.attributes().find(|attribute| name.is(attribute.name));
     let span = found.ok_or(Refusal::NotFound)?.span;
     Ok(tree.splice(element.with_space_before(span), &[]))
 }

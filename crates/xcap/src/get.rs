@@ -17,7 +17,7 @@ pub fn get<'t>(tree: &'t Tree<'t>, selector: &NodeSelector) -> Option<Cow<'t, st
     match &selector.terminal {
         Terminal::Element => Some(Cow::Borrowed(element.node().source())),
         Terminal::Attribute(name) => {
-            let attribute = element.attributes().iter().find(|attribute| name.is(attribute.name))?;
+            let attribute = element.attributes().find(|attribute| name.is(attribute.name))?;
             let value = attribute.value_span.range();
             Some(Cow::Borrowed(&tree.text()[value.start - 1..value.end + 1]))
         }

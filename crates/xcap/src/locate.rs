@@ -57,7 +57,7 @@ impl Step {
     pub(crate) fn is_passed(&self, element: Element<'_>) -> bool {
         self.attribute.as_ref().is_none_or(|test| {
             // The value first: it differs more often than the name.
-            element.attributes().iter().any(|found| found.value == *test.value && test.name.is(found.name))
+            element.attributes().any(|found| found.value == *test.value && test.name.is(found.name))
         })
     }
 

@@ -12,7 +12,7 @@ pub(crate) fn standalone(element: Element<'_>, default_namespace: &str) -> Strin
     let mut text = source[..name_end].to_owned();
     for declaration in element.scope() {
         let prefix = declaration.prefix;
-        let is_own = element.declarations().iter().any(|own| own.prefix == prefix);
+        let is_own = element.declarations().any(|own| own.prefix == prefix);
         if is_own || (prefix.is_empty() && declaration.namespace == *default_namespace) {
             continue;
         }

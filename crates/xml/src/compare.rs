@@ -1,6 +1,7 @@
 //! Whether two nodes say the same, however they are written.
 
 use crate::node::{Element, Node};
+use crate::tag::Attribute;
 use crate::tree::Kind;
 
 /// Whether two nodes are equivalent: of the same kind and, for elements, with the same expanded name, the same
@@ -40,10 +41,11 @@ impl Step<'_> {
                 let others = right.attributes();
                 left.name() == right.name()
                     && left.attributes().len() == others.len()
-                    && left.attributes().iter().all(|attribute| {
-                        others
-                            .iter()
-                            .any(|other| other.name == attribute.name && other.value == attribute.value)
+                    && left.attributes().all(|attribute| {
+                        let same = |other: Attribute<'_>| {
+                            other.name == attribute.name && other.value == attribute.value
+                        };
+                        others.clone().any(same)
                     })
             }
             (Self::Text(left, left_end), Step::Text(right, right_end)) => {

@@ -23,6 +23,37 @@ pub struct Declaration<'a> {
     pub value_span: Span,
 }
 
+/// A declaration as a tree keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DeclarationData {
+    /// Where it begins.
+    pub(crate) start: u32,
+    /// Empty for the default namespace.
+    pub(crate) prefix: Span,
+    /// Without its quotes.
+    pub(crate) value: Span,
+    /// What is written is what is meant.
+    pub(crate) plain: bool,
+}
+
+impl DeclarationData {
+    /// The namespace, of a declaration in this document.
+    #[inline]
+    pub(crate) fn namespace<'a>(&self, text: &'a str) -> Value<'a> {
+        Value::new(&text[self.value.range()], Place::Attribute, self.plain)
+    }
+
+    /// It, put together.
+    pub(crate) fn declaration<'a>(&self, text: &'a str) -> Declaration<'a> {
+        Declaration {
+            prefix: &text[self.prefix.range()],
+            namespace: self.namespace(text),
+            span: Span { start: self.start, end: self.value.end + 1 },
+            value_span: self.value,
+        }
+    }
+}
+
 /// A namespace within one scan: equal numbers for equal names.
 pub(crate) type Number = u32;
 pub(crate) const NO_NAMESPACE: Number = 0;
@@ -99,6 +130,15 @@ impl<'a> Binding<'a> {
     #[inline]
     pub(crate) fn ordinal(&self) -> u32 {
         self.ordinal
+    }
+
+    /// As a tree keeps it: one of the document that is scanned.
+    pub(crate) fn data(&self) -> DeclarationData {
+        let Declaration { prefix, namespace, span: Span { start, .. }, value_span: value } =
+            self.declaration();
+        let before = if prefix.is_empty() { 0 } else { offset("xmlns:".len()) };
+        let prefix = Span { start: start + before, end: start + before + offset(prefix.len()) };
+        DeclarationData { start, prefix, value, plain: namespace.is_plain() }
     }
 
     pub(crate) fn declaration(&self) -> Declaration<'a> {

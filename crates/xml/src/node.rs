@@ -4,9 +4,9 @@ use core::fmt;
 use core::ops::Range;
 use std::borrow::Cow;
 
-use crate::namespaces::{Declaration, NOT_DECLARED, XML_DECLARED, XML_NAMESPACE};
-use crate::span::Span;
-use crate::tag::{Attribute, Written};
+use crate::namespaces::{Declaration, XML_NAMESPACE};
+use crate::span::{Span, offset};
+use crate::tag::{Attribute, AttributeData, Written};
 use crate::token::Name;
 use crate::tree::{ElementData, Kind, NodeData, Tree};
 use crate::value::{Place, Value};
@@ -16,6 +16,20 @@ use crate::value::{Place, Value};
 pub struct Node<'t> {
     tree: &'t Tree<'t>,
     index: u32,
+}
+
+/// An attribute of a tree, put together when it is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept<'t> {
+    pub(crate) tree: &'t Tree<'t>,
+    pub(crate) written: &'t AttributeData,
+}
+
+impl<'t> Kept<'t> {
+    #[inline]
+    pub(crate) fn attribute(self) -> Attribute<'t> {
+        self.written.attribute(self.tree.text(), self.tree.bound(self.written.binding))
+    }
 }
 
 /// An element of a tree. Two are equal if they are the same element of the same tree.
@@ -60,7 +74,7 @@ impl<'t> Node<'t> {
 
     /// The bytes it stands in, as text.
     pub fn source(self) -> &'t str {
-        &self.tree.text[self.span().range()]
+        &self.tree.text()[self.span().range()]
     }
 
     /// The node it is a child of; none for the document itself.
@@ -156,24 +170,25 @@ impl<'t> Element<'t> {
 
     /// Its name.
     pub fn name(self) -> Name<'t> {
-        let text = self.node.tree.text;
+        let text = self.node.tree.text();
         let Written { prefix, local } = self.data().name;
         Name { namespace: self.bound(), prefix: &text[prefix.range()], local: &text[local.range()] }
     }
 
+    /// Where its local name stands.
+    pub(crate) fn local_span(self) -> Span {
+        self.data().name.local
+    }
+
     /// The namespace that it is in.
     fn bound(self) -> Value<'t> {
-        match self.data().binding {
-            NOT_DECLARED => Value::EMPTY,
-            XML_DECLARED => Value::new(XML_NAMESPACE, Place::Attribute, true),
-            declared => self.node.tree.declarations[declared as usize].namespace,
-        }
+        self.node.tree.bound(self.data().binding)
     }
 
     /// Whether its name is `local` in `namespace` (empty for none), whatever the prefix.
     pub fn is(self, namespace: &str, local: &str) -> bool {
         let Written { local: written, .. } = self.data().name;
-        self.node.tree.text.as_bytes()[written.range()] == *local.as_bytes() && self.bound() == *namespace
+        self.node.tree.bytes()[written.range()] == *local.as_bytes() && self.bound() == *namespace
     }
 
     /// The element it is a child of; none for the root element.
@@ -192,19 +207,31 @@ impl<'t> Element<'t> {
     }
 
     /// Its attributes in the order in which they are written; namespace declarations are none.
-    pub fn attributes(self) -> &'t [Attribute<'t>] {
-        &self.node.tree.attributes[self.data().attributes as usize..self.following().attributes as usize]
+    pub fn attributes(self) -> impl ExactSizeIterator<Item = Attribute<'t>> + Clone + use<'t> {
+        self.written().map(Kept::attribute)
+    }
+
+    /// The same, as the tree keeps them.
+    pub(crate) fn written(self) -> impl ExactSizeIterator<Item = Kept<'t>> + Clone + use<'t> {
+        let tree = self.node.tree;
+        let written = &tree.attributes[self.data().attributes as usize..self.following().attributes as usize];
+        written.iter().map(|written| Kept { tree, written })
     }
 
     /// The attribute of that expanded name (`namespace` empty for none).
-    pub fn attribute(self, namespace: &str, local: &str) -> Option<&'t Attribute<'t>> {
-        self.attributes().iter().find(|attribute| attribute.name.is(namespace, local))
+    pub fn attribute(self, namespace: &str, local: &str) -> Option<Attribute<'t>> {
+        self.attributes().find(|attribute| attribute.name.is(namespace, local))
     }
 
     /// The namespace declarations in its start tag, in the order in which they are written.
-    pub fn declarations(self) -> &'t [Declaration<'t>] {
-        let declarations = self.data().declarations as usize..self.following().declarations as usize;
-        &self.node.tree.declarations[declarations]
+    pub fn declarations(self) -> impl ExactSizeIterator<Item = Declaration<'t>> + Clone + use<'t> {
+        let tree = self.node.tree;
+        tree.declarations[self.declared()].iter().map(|written| written.declaration(tree.text()))
+    }
+
+    /// Which of the tree's declarations are its own.
+    pub(crate) fn declared(self) -> Range<usize> {
+        self.data().declarations as usize..self.following().declarations as usize
     }
 
     /// The start tag, from `<` to `>`.
@@ -231,7 +258,7 @@ impl<'t> Element<'t> {
     /// The namespace that a prefix (empty for the default) is bound to within this element; none if to nothing, and
     /// the empty value if the default namespace is none.
     pub fn namespace(self, prefix: &str) -> Option<Value<'t>> {
-        let declared = |element: Self| element.declarations().iter().find(|found| found.prefix == prefix);
+        let declared = |element: Self| element.declarations().find(|found| found.prefix == prefix);
         match self.ancestors().find_map(declared) {
             Some(declaration) => Some(declaration.namespace),
             None if prefix.is_empty() => Some(Value::EMPTY),
@@ -243,12 +270,23 @@ impl<'t> Element<'t> {
     /// The namespace declarations in scope, the innermost first and each prefix once. A default namespace that was
     /// undeclared is given with its empty value.
     pub fn scope(self) -> Vec<Declaration<'t>> {
-        let mut scope: Vec<Declaration<'t>> = Vec::new();
-        for declaration in self.ancestors().flat_map(|element| element.declarations()) {
-            if scope.iter().all(|inner| inner.prefix != declaration.prefix) {
-                scope.push(*declaration);
+        let tree = self.node.tree;
+        let declaration =
+            |ordinal: u32| tree.declarations[ordinal as usize - tree.outer.len()].declaration(tree.text());
+        self.scope_ordinals().into_iter().map(declaration).collect()
+    }
+
+    /// The same by their ordinals.
+    pub(crate) fn scope_ordinals(self) -> Vec<u32> {
+        let tree = self.node.tree;
+        let text = tree.text();
+        let mut scope: Vec<(&str, u32)> = Vec::new();
+        for at in self.ancestors().flat_map(Self::declared) {
+            let prefix = &text[tree.declarations[at].prefix.range()];
+            if scope.iter().all(|(inner, _)| *inner != prefix) {
+                scope.push((prefix, offset(tree.outer.len() + at)));
             }
         }
-        scope
+        scope.into_iter().map(|(_, ordinal)| ordinal).collect()
     }
 }

@@ -44,7 +44,7 @@ mod simple;
 mod table;
 mod violation;
 
-pub use feed::{check, check_tree};
+pub use feed::{check, check_put, check_tree};
 pub use local::Local;
 pub use model::{Automaton, Model, Particle};
 pub use simple::{

@@ -1,8 +1,8 @@
 //! Where a scanner puts what it finds: into a token, or straight into a tree.
 
-use crate::namespaces::{Binding, Declaration, Namespaces};
+use crate::namespaces::{Binding, Declaration, DeclarationData, Namespaces};
 use crate::span::Span;
-use crate::tag::{Attribute, Attributes, Written};
+use crate::tag::{Attribute, AttributeData, Attributes, Written};
 use crate::token::{End, Instruction, Start, Text, Token};
 
 /// Takes one token after the other, so that none is put together that is taken apart at once.
@@ -41,6 +41,18 @@ impl<'s, 'a> TagContent<'s, 'a> {
     pub(crate) fn attributes(&self) -> impl ExactSizeIterator<Item = Attribute<'a>> + use<'s, 'a> {
         let (text, namespaces) = (self.text, self.namespaces);
         self.attributes.as_slice().iter().map(move |written| written.attribute(text, namespaces))
+    }
+
+    /// The attributes as a tree keeps them.
+    pub(crate) fn written(&self) -> impl ExactSizeIterator<Item = AttributeData> + use<'s, 'a> {
+        let (text, namespaces) = (self.text, self.namespaces);
+        self.attributes.as_slice().iter().map(move |written| written.data(text, namespaces))
+    }
+
+    /// The declarations as a tree keeps them.
+    pub(crate) fn declared(&self) -> impl ExactSizeIterator<Item = DeclarationData> + use<'s, 'a> {
+        let declared = self.namespaces.bindings().get(self.first_declaration..).unwrap_or_default();
+        declared.iter().map(Binding::data)
     }
 
     pub(crate) fn declarations(&self) -> impl ExactSizeIterator<Item = Declaration<'a>> + use<'s, 'a> {

@@ -34,8 +34,8 @@ impl Element<'_> {
     /// Where another attribute may be written: after the last attribute or declaration of the start tag, or its name.
     pub fn attributes_end(self) -> u32 {
         let name_end = self.tag().start + 1 + self.name().written().len() as u32;
-        let attributes = self.attributes().iter().map(|attribute| attribute.span.end);
-        let declarations = self.declarations().iter().map(|declaration| declaration.span.end);
+        let attributes = self.attributes().map(|attribute| attribute.span.end);
+        let declarations = self.declarations().map(|declaration| declaration.span.end);
         attributes.chain(declarations).max().unwrap_or(name_end)
     }
 

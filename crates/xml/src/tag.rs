@@ -3,7 +3,7 @@
 use crate::class::{self, SPACE, VALUE_STOP};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
-use crate::namespaces::{Binding, NO_NAMESPACE, Namespaces, Number};
+use crate::namespaces::{Binding, NO_NAMESPACE, NOT_DECLARED, Namespaces, Number};
 use crate::span::{Span, offset};
 use crate::stack::Stack;
 use crate::token::Name;
@@ -23,7 +23,7 @@ pub struct Attribute<'a> {
 }
 
 /// A name as it stands in the document, its prefix empty if it has none.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) prefix: Span,
     pub(crate) local: Span,
@@ -89,19 +89,49 @@ impl WrittenAttribute {
     }
 
     pub(crate) fn attribute<'a>(&self, text: &'a str, namespaces: &Namespaces<'a>) -> Attribute<'a> {
-        let namespace = if self.namespace == NO_NAMESPACE {
-            Value::EMPTY
-        } else {
-            namespaces.resolve(self.name.prefix(text)).map_or(Value::EMPTY, Binding::namespace)
-        };
+        let binding = self.binding(text, namespaces);
+        self.kept(binding).attribute(text, binding.map_or(Value::EMPTY, Binding::namespace))
+    }
+
+    /// As a tree keeps it.
+    #[inline]
+    pub(crate) fn data(&self, text: &str, namespaces: &Namespaces<'_>) -> AttributeData {
+        self.kept(self.binding(text, namespaces))
+    }
+
+    fn kept(&self, binding: Option<&Binding<'_>>) -> AttributeData {
+        let Self { name, value, plain, .. } = *self;
+        AttributeData { name, value, plain, binding: binding.map_or(NOT_DECLARED, Binding::ordinal) }
+    }
+
+    /// What its prefix is bound to, if it has one.
+    #[inline]
+    fn binding<'n, 'a>(&self, text: &str, namespaces: &'n Namespaces<'a>) -> Option<&'n Binding<'a>> {
+        if self.namespace == NO_NAMESPACE { None } else { namespaces.resolve(self.name.prefix(text)) }
+    }
+}
+
+/// An attribute as a tree keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AttributeData {
+    pub(crate) name: Written,
+    /// Without its quotes.
+    pub(crate) value: Span,
+    /// What is written is what is meant.
+    pub(crate) plain: bool,
+    /// The declaration that binds its prefix, or what stands for none or for `xml`.
+    pub(crate) binding: u32,
+}
+
+impl AttributeData {
+    /// It, put together: its document and its namespace are given.
+    #[inline]
+    pub(crate) fn attribute<'a>(&self, text: &'a str, namespace: Value<'a>) -> Attribute<'a> {
+        let Written { prefix, local } = self.name;
         Attribute {
-            name: Name {
-                namespace,
-                prefix: &text[self.name.prefix.range()],
-                local: &text[self.name.local.range()],
-            },
+            name: Name { namespace, prefix: &text[prefix.range()], local: &text[local.range()] },
             value: Value::new(&text[self.value.range()], Place::Attribute, self.plain),
-            span: Span { start: self.name.prefix.start, end: self.value.end + 1 },
+            span: Span { start: prefix.start, end: self.value.end + 1 },
             value_span: self.value,
         }
     }

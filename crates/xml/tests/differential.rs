@@ -63,7 +63,7 @@ fn of_tree(bytes: &[u8]) -> Result<Vec<Step>, xml::Error> {
             Kind::Document => {}
             Kind::Element => {
                 let element = node.element().expect("it is one");
-                let attributes = element.attributes().iter().map(|attribute| {
+                let attributes = element.attributes().map(|attribute| {
                     let name = attribute.name;
                     (name.namespace.to_string(), name.local.to_owned(), attribute.value.to_string())
                 });

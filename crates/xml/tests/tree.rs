@@ -120,7 +120,7 @@ fn splices_leave_all_else() {
     let end = tree.root().attributes_end();
     let more = tree.splice(Span { start: end, end }, &[b" e='3'"]);
     assert_eq!(more, b"<a b = '1'  xmlns:p='u' e='3' ><c\n d='2'/></a >");
-    let attribute = c.attributes()[0].span;
+    let attribute = c.attributes().next().expect("it has one").span;
     assert_eq!(tree.splice(c.with_space_before(attribute), &[]), b"<a b = '1'  xmlns:p='u' ><c/></a >");
     let bare = read("<p:a xmlns:p='u'><p:b/></p:a>");
     let b = bare.root().elements().next().expect("b");
@@ -149,7 +149,7 @@ proptest! {
         let document = format!("<a b={text}/>");
         let in_tag = Tree::read(document.as_bytes(), &Limits::default()).ok();
         let in_tag = in_tag.filter(|tree| tree.root().attributes().len() == 1 && !text.ends_with(char::is_whitespace));
-        let expected = in_tag.map(|tree| tree.root().attributes()[0].value.to_string());
+        let expected = in_tag.map(|tree| tree.root().attributes().next().expect("it has one").value.to_string());
         prop_assert_eq!(xml::Value::quoted(&text).ok().map(|value| value.to_string()), expected.filter(|_| {
             !text.starts_with(char::is_whitespace)
         }));

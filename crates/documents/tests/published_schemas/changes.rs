@@ -27,6 +27,14 @@ const VALUES: &[&str] = &[
 const FOREIGN: &str = "<z:z xmlns:z=\"urn:z\" z=\"1\">z<z:y/></z:z>";
 const BARE: &str = "<z xmlns=\"\"/>";
 
+/// Elements that belong nowhere, and some with ids.
+pub(crate) const FRAGMENTS: [&str; 4] = [
+    FOREIGN,
+    BARE,
+    "<z:z xmlns:z=\"urn:z\" xml:id=\"a\"/>",
+    "<rule xmlns=\"urn:ietf:params:xml:ns:common-policy\" id=\"a\"/>",
+];
+
 /// The document, and each of its changes; only those that are well-formed.
 pub(crate) fn of(text: &str) -> Vec<String> {
     let limits = Limits::default();
@@ -116,8 +124,8 @@ fn of_attributes(element: Element<'_>, change: &mut impl FnMut(Span, &str)) {
         change(Span::new(after_name, after_name), more);
     }
     // Hints to where a schema is are no matter of ours.
-    let hints = |attribute: &&xml::Attribute<'_>| attribute.name.prefix == "xsi";
-    for attribute in element.attributes().iter().filter(|attribute| !hints(attribute)) {
+    let hints = |attribute: &xml::Attribute<'_>| attribute.name.prefix == "xsi";
+    for attribute in element.attributes().filter(|attribute| !hints(attribute)) {
         change(attribute.span, "");
         let text = element.node().tree().text();
         change(attribute.span, &format!("z{}", &text[attribute.span.range()]));

@@ -9,8 +9,8 @@ mod schemas;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use xml::Limits;
-use xml::schema::check;
+use xml::schema::{check, check_put, check_tree};
+use xml::{Graft, Limits, Node, Seat, Tree};
 use xsd_schema::SchemaSetBuilder;
 use xsd_schema::validation::{ErrorOnlySink, SchemaValidator, ValidationFlags, drive_quick_xml};
 
@@ -48,6 +48,42 @@ fn our_grammars_judge_as_the_published_schemas_do() {
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), shown.join("\n\n"));
 }
 
+/// Every element of every example, with each of many elements put before it, behind it, within it and in its place.
+#[test]
+fn what_is_put_is_judged_as_if_all_of_it_was_looked_at() {
+    let limits = Limits::default();
+    for vocabulary in VOCABULARIES {
+        let (mut taken, mut refused) = (0, 0);
+        for text in examples(vocabulary).into_iter().map(|(_, text)| text) {
+            let Ok(tree) = Tree::read(text.as_bytes(), &limits) else { continue };
+            if check_tree(&tree, vocabulary.grammar).is_err() {
+                continue;
+            }
+            let elements: Vec<_> = tree.document().descendants().filter_map(Node::element).collect();
+            let seats = elements.iter().flat_map(|&element| {
+                let beside = [Seat::Before(element), Seat::After(element)].into_iter();
+                let beside = beside.filter(move |_| element.parent().is_some());
+                [(Seat::Instead(element), element.parent()), (Seat::Last(element), Some(element))]
+                    .into_iter()
+                    .chain(beside.map(move |seat| (seat, element.parent())))
+            });
+            for (number, (seat, parent)) in seats.enumerate() {
+                let some = elements.iter().skip(number % 5).step_by(5).map(|element| element.node().source());
+                for source in some.chain(changes::FRAGMENTS) {
+                    let Ok(fragment) = Tree::fragment(source.as_bytes(), parent, &limits) else { continue };
+                    let (put, at) =
+                        Graft::new(seat, fragment).read(&Limits::NONE).expect("it is well-formed");
+                    let element = put.document().descendants().nth(at).and_then(Node::element);
+                    let judged = check_put(element.expect("it was put there"), vocabulary.grammar);
+                    assert_eq!(judged, check_tree(&put, vocabulary.grammar), "{}", put.text());
+                    if judged.is_ok() { taken += 1 } else { refused += 1 }
+                }
+            }
+        }
+        assert!(taken > 0 && refused > 0, "{}: {taken} taken, {refused} refused", vocabulary.folder);
+    }
+}
+
 /// An example, or one that was changed.
 struct Document {
     name: String,
@@ -56,19 +92,26 @@ struct Document {
 
 /// The examples of a vocabulary and their changes. Those that are not well-formed are no matter of schemas.
 fn documents(vocabulary: &Vocabulary) -> Vec<Document> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(vocabulary.folder);
-    let files = fs::read_dir(folder).expect("the folder is there");
-    let mut paths: Vec<_> = files.map(|entry| entry.expect("it can be read").path()).collect();
-    paths.sort();
     let mut documents = Vec::new();
-    for path in paths {
-        let text = fs::read_to_string(&path).expect("it is an example");
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    for (name, text) in examples(vocabulary) {
         for (number, text) in changes::of(&text).into_iter().enumerate() {
             documents.push(Document { name: format!("{name}-{number}"), text });
         }
     }
     documents
+}
+
+/// The examples by the names of their files.
+fn examples(vocabulary: &Vocabulary) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(vocabulary.folder);
+    let files = fs::read_dir(folder).expect("the folder is there");
+    let mut paths: Vec<_> = files.map(|entry| entry.expect("it can be read").path()).collect();
+    paths.sort();
+    let example = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("it is an example");
+        (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), text)
+    };
+    paths.into_iter().map(example).collect()
 }
 
 /// What a validator of XML Schema says of each document: nothing if it is valid, or its complaint.

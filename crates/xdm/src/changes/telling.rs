@@ -280,7 +280,7 @@ impl Shown {
         let element = selector.element(&tree)?;
         match selector.terminal() {
             Terminal::Attribute(name) => {
-                let attribute = element.attributes().iter().find(|attribute| name.is(attribute.name))?;
+                let attribute = element.attributes().find(|attribute| name.is(attribute.name))?;
                 Some(Self::Attribute(attribute.value.text().into_owned()))
             }
             Terminal::Element | Terminal::Namespaces => {

@@ -160,7 +160,7 @@ fn standalone(element: Element<'_>) -> String {
     let source = element.node().source();
     let (name, rest) = source.split_at(1 + element.name().written().len());
     let mut out = name.to_owned();
-    let is_own = |prefix: &str| element.declarations().iter().any(|own| own.prefix == prefix);
+    let is_own = |prefix: &str| element.declarations().any(|own| own.prefix == prefix);
     let scope = element.scope();
     for declaration in scope.iter().filter(|declaration| !is_own(declaration.prefix)) {
         let colon = if declaration.prefix.is_empty() { "" } else { ":" };

@@ -105,7 +105,7 @@ fn subsequence(old: &[usize], new: &[usize]) -> Vec<(usize, usize)> {
 fn key(node: Node<'_>) -> &str {
     let Some(element) = node.element() else { return node.source() };
     let tag = element.tag().range();
-    let end = element.attributes().first().map_or(tag.end, |attribute| attribute.span.range().end);
+    let end = element.attributes().next().map_or(tag.end, |attribute| attribute.span.range().end);
     &node.tree().text()[tag.start..end]
 }
 

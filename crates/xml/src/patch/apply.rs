@@ -176,7 +176,7 @@ fn remove(tree: &Tree<'_>, target: Target<'_>, whitespace: Whitespace) -> Result
         Target::Attribute(element, attribute) => {
             return Ok(tree.splice(element.with_space_before(attribute.span), &[]));
         }
-        Target::Namespace(element, declaration) => return start_tag::remove_namespace(element, declaration),
+        Target::Namespace(element, declaration) => return start_tag::remove_namespace(element, &declaration),
     };
     let mut span = node.span();
     let beside = node.parent().map(texts).unwrap_or_default();

@@ -91,7 +91,7 @@ pub(crate) fn needed<'t>(nodes: impl IntoIterator<Item = Node<'t>>) -> Vec<(Stri
     let mut scope: Vec<(String, String)> = Vec::new();
     for top in nodes {
         for element in top.descendants().filter_map(Node::element) {
-            let of_attributes = element.attributes().iter().map(|attribute| attribute.name.prefix);
+            let of_attributes = element.attributes().map(|attribute| attribute.name.prefix);
             let of_attributes = of_attributes.filter(|prefix| !prefix.is_empty());
             for prefix in [element.name().prefix].into_iter().chain(of_attributes) {
                 let inner = element.ancestors().take_while(|ancestor| ancestor.node().index() >= top.index());

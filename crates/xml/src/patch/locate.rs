@@ -16,8 +16,8 @@ pub(crate) enum Target<'t> {
     Text(Element<'t>, Span),
     /// A comment or processing instruction.
     Other(Node<'t>),
-    Attribute(Element<'t>, &'t Attribute<'t>),
-    Namespace(Element<'t>, &'t Declaration<'t>),
+    Attribute(Element<'t>, Attribute<'t>),
+    Namespace(Element<'t>, Declaration<'t>),
 }
 
 impl Selector {
@@ -64,7 +64,7 @@ impl Step {
                     kept = at.into_iter().collect();
                 }
                 Predicate::Attribute(name, value) => kept.retain(|child| {
-                    child.attributes().iter().any(|found| name.is(found.name) && found.value == **value)
+                    child.attributes().any(|found| name.is(found.name) && found.value == **value)
                 }),
                 Predicate::Child(name, value) => kept.retain(|child| {
                     child
@@ -104,15 +104,16 @@ impl Last {
                 at(parent.children().filter(is_meant).map(Target::Other), *position)
             }
             Self::Attribute(name) => {
-                let found = parent.element().into_iter().flat_map(|element| {
-                    element.attributes().iter().map(move |attribute| (element, attribute))
-                });
+                let found = parent
+                    .element()
+                    .into_iter()
+                    .flat_map(|element| element.attributes().map(move |attribute| (element, attribute)));
                 let found = found.filter(|(_, attribute)| name.is(attribute.name));
                 found.map(|(element, attribute)| Target::Attribute(element, attribute)).collect()
             }
             Self::Namespace(prefix) => {
                 let found = parent.element().into_iter().flat_map(|element| {
-                    element.declarations().iter().map(move |declaration| (element, declaration))
+                    element.declarations().map(move |declaration| (element, declaration))
                 });
                 let found = found.filter(|(_, declaration)| declaration.prefix == prefix);
                 found.map(|(element, declaration)| Target::Namespace(element, declaration)).collect()

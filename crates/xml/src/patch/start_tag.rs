@@ -20,7 +20,7 @@ pub(crate) fn add_attribute(
     content: &Tree<'_>,
 ) -> Result<Vec<u8>, Reason> {
     let name = Name::read(written, operation, false)?;
-    if element.attributes().iter().any(|attribute| name.is(attribute.name)) {
+    if element.attributes().any(|attribute| name.is(attribute.name)) {
         return Err(Reason::InvalidPatchDirective("an attribute that is not there"));
     }
     if written == "xmlns" {
@@ -48,8 +48,7 @@ pub(crate) fn add_namespace(
     if !is_name(prefix) {
         return Err(Reason::InvalidAttributeValue("`namespace::` and a prefix"));
     }
-    if matches!(prefix, "xml" | "xmlns") || element.declarations().iter().any(|found| found.prefix == prefix)
-    {
+    if matches!(prefix, "xml" | "xmlns") || element.declarations().any(|found| found.prefix == prefix) {
         return Err(Reason::InvalidNamespacePrefix(prefix.to_owned()));
     }
     let value = namespace(content)?;
@@ -77,8 +76,7 @@ pub(crate) fn remove_namespace(
     let mut at = element.node().index();
     let inner = element.node().descendants().skip(1).filter_map(|node| node.element());
     let in_use = |user: Element<'_>| {
-        user.name().prefix == prefix
-            || user.attributes().iter().any(|attribute| attribute.name.prefix == prefix)
+        user.name().prefix == prefix || user.attributes().any(|attribute| attribute.name.prefix == prefix)
     };
     let mut used = in_use(element);
     for user in inner {
@@ -86,7 +84,7 @@ pub(crate) fn remove_namespace(
         if user.node().index() < at {
             continue;
         }
-        if user.declarations().iter().any(|found| found.prefix == prefix) {
+        if user.declarations().any(|found| found.prefix == prefix) {
             at = user.node().indices().end;
             continue;
         }

@@ -150,6 +150,10 @@ impl<'a> Ids<'a> {
         Ok(())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.met.is_empty()
+    }
+
     pub(super) fn finish(mut self) -> Result<(), Violation> {
         if self.met.len() <= FEW {
             return Ok(());

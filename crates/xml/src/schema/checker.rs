@@ -117,6 +117,30 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
+    /// Opens an element that was checked before, up to its first child.
+    pub(super) fn enter(&mut self, name: &'a str, kind: &'static Type) {
+        self.open.push(Frame::new(name, kind));
+    }
+
+    /// Goes past a child that was checked before, and gives what it is.
+    #[inline]
+    pub(super) fn pass(
+        &mut self,
+        name: &Name<'a>,
+        local: Met<'a>,
+        at: u32,
+    ) -> Result<&'static Type, Violation> {
+        match self.open.last_mut() {
+            Some(parent) => parent.child(name, local, at, self.grammar, &mut self.namespaces),
+            None => Ok(self.grammar.root.kind),
+        }
+    }
+
+    /// Whether an id has come.
+    pub(super) fn has_met_ids(&self) -> bool {
+        !self.ids.is_empty()
+    }
+
     /// Checks a run of text or a CDATA section that begins at `at`.
     #[inline]
     pub(super) fn text(&mut self, value: Value<'a>, at: u32) -> Result<(), Violation> {

@@ -3,11 +3,11 @@
 use super::attributes::Written;
 use super::checker::Checker;
 use super::local::Met;
-use super::table::Grammar;
+use super::table::{Grammar, Type};
 use super::violation::{Invalid, Violation};
 use crate::limits::Limits;
-use crate::namespaces::Binding;
-use crate::node::{Element, Node};
+use crate::namespaces::{Binding, NOT_DECLARED};
+use crate::node::{Element, Kept, Node};
 use crate::scanner::Scanner;
 use crate::sink::{Sink, TagContent};
 use crate::span::Span;
@@ -34,16 +34,61 @@ pub fn check(bytes: &[u8], grammar: &'static Grammar, limits: &Limits) -> Result
 /// Checks a document that has been read against a grammar, as [`check`] does.
 pub fn check_tree(tree: &Tree<'_>, grammar: &'static Grammar) -> Result<(), Violation> {
     let mut checker = Checker::new(grammar);
-    let mut open = tree.document();
-    for node in tree.document().descendants().skip(1) {
+    within(&mut checker, tree.root())?;
+    checker.finish()
+}
+
+/// Checks a document that an element was put into, and that was as the grammar says before: anew, or in the place of
+/// another. Refuses what [`check_tree`] refuses, but looks only at the element and at the names of what stands beside it
+/// and before what is around it. Where an element brings ids, all of the document is looked at.
+pub fn check_put(element: Element<'_>, grammar: &'static Grammar) -> Result<(), Violation> {
+    match put(element, grammar) {
+        // Which of several things is told does not depend on where the look began.
+        Ok(false) | Err(_) => check_tree(element.node().tree(), grammar),
+        Ok(true) => Ok(()),
+    }
+}
+
+/// Whether it is certain that all is well.
+fn put(element: Element<'_>, grammar: &'static Grammar) -> Result<bool, Violation> {
+    let mut around: Vec<Element<'_>> = element.ancestors().skip(1).collect();
+    let Some(root) = around.pop() else { return Ok(false) };
+    let mut checker = Checker::new(grammar);
+    checker.enter(root.name().local, grammar.root.kind);
+    let mut parent = root;
+    while let Some(next) = around.pop() {
+        let mut kind = None;
+        for child in parent.elements().take_while(|child| child.node().index() <= next.node().index()) {
+            kind = Some(pass(&mut checker, child)?);
+        }
+        let Some(kind) = kind else { return Ok(false) };
+        checker.enter(next.name().local, kind);
+        parent = next;
+    }
+    for child in parent.elements() {
+        if child == element {
+            within(&mut checker, child)?;
+        } else {
+            pass(&mut checker, child)?;
+        }
+    }
+    checker.end(parent.content())?;
+    Ok(!checker.has_met_ids())
+}
+
+/// Checks an element with all that it holds.
+fn within<'t>(checker: &mut Checker<'t>, root: Element<'t>) -> Result<(), Violation> {
+    start(checker, root)?;
+    let mut open = root.node();
+    for node in root.node().descendants().skip(1) {
         while node.parent() != Some(open) {
-            open = close(&mut checker, open)?;
+            open = close(checker, open)?;
         }
         match node.kind() {
             Kind::Element => {
                 if let Some(element) = node.element() {
                     open = node;
-                    start(&mut checker, element)?;
+                    start(checker, element)?;
                 }
             }
             Kind::Text | Kind::CData => {
@@ -54,17 +99,25 @@ pub fn check_tree(tree: &Tree<'_>, grammar: &'static Grammar) -> Result<(), Viol
             Kind::Document | Kind::Comment | Kind::Instruction => {}
         }
     }
-    while open.kind() == Kind::Element {
-        open = close(&mut checker, open)?;
+    while open != root.node() {
+        open = close(checker, open)?;
     }
-    checker.finish()
+    checker.end(root.content())
 }
 
 fn start<'t>(checker: &mut Checker<'t>, element: Element<'t>) -> Result<(), Violation> {
-    let name = element.name();
-    let at = element.tag().start;
-    let local = Met::new(element.node().tree().text(), local(at + 1, name.prefix, name.local));
-    checker.start(&name, local, at, element.attributes().iter())
+    let (name, at) = (element.name(), element.tag().start);
+    checker.start(&name, met(element), at, element.written())
+}
+
+/// Goes past an element that was checked before.
+fn pass<'t>(checker: &mut Checker<'t>, element: Element<'t>) -> Result<&'static Type, Violation> {
+    checker.pass(&element.name(), met(element), element.tag().start)
+}
+
+/// The local name of an element.
+fn met(element: Element<'_>) -> Met<'_> {
+    Met::new(element.node().tree().text(), element.local_span())
 }
 
 /// Ends the check of an element: what it is a child of.
@@ -73,13 +126,6 @@ fn close<'t>(checker: &mut Checker<'t>, node: Node<'t>) -> Result<Node<'t>, Viol
         checker.end(element.content())?;
     }
     Ok(node.parent().unwrap_or(node))
-}
-
-/// Where the local name of a name stands that begins at `at`.
-fn local(at: u32, prefix: &str, local: &str) -> Span {
-    let prefix = if prefix.is_empty() { 0 } else { prefix.len() + 1 };
-    let start = at as usize + prefix;
-    Span::new(start, start + local.len())
 }
 
 /// A check while a document is scanned.
@@ -144,18 +190,18 @@ impl<'a> Written<'a> for Unread<'_, 'a> {
     }
 }
 
-impl<'a> Written<'a> for &Attribute<'a> {
+impl<'t> Written<'t> for Kept<'t> {
     #[inline]
     fn is_bare(&self) -> bool {
-        self.name.namespace.raw().is_empty()
+        self.written.binding == NOT_DECLARED
     }
 
     #[inline]
-    fn local(&self) -> Met<'a> {
-        Met::of(self.name.local)
+    fn local(&self) -> Met<'t> {
+        Met::new(self.tree.text(), self.written.name.local)
     }
 
-    fn attribute(&self) -> Attribute<'a> {
-        **self
+    fn attribute(&self) -> Attribute<'t> {
+        Kept::attribute(*self)
     }
 }

@@ -36,12 +36,6 @@ impl Local {
 }
 
 impl<'a> Met<'a> {
-    /// The name with that text.
-    #[inline]
-    pub(super) fn of(text: &'a str) -> Self {
-        Self { text, first: first(text.as_bytes()) }
-    }
-
     /// The name that stands there in a document.
     #[inline]
     pub(super) fn new(document: &'a str, at: Span) -> Self {

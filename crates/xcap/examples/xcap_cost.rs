@@ -50,7 +50,7 @@ fn whole(bytes: &[u8], limits: &xml::Limits) -> Result<usize, Box<dyn Error>> {
     let selector = selector()?;
     let tree = Tree::read(black_box(bytes), limits)?;
     let edit = xcap::put(&tree, &selector, BODY, limits)?;
-    Ok(Tree::read(&edit.document, limits)?.len())
+    Ok(Tree::read(&edit.document(), limits)?.len())
 }
 
 /// A resource-lists document of about so many bytes.

@@ -10,7 +10,7 @@
 //! let selector = xcap::NodeSelector::parse(uri.node.expect("it has one"), uri.query, "urn:lists", &limits)?;
 //! let tree = xml::Tree::read(br#"<lists xmlns="urn:lists"/>"#, &xml::Limits::default())?;
 //! let edit = xcap::put(&tree, &selector, br#"<list name="x"/>"#, &xml::Limits::default())?;
-//! assert_eq!(edit.document, br#"<lists xmlns="urn:lists"><list name="x"/></lists>"#);
+//! assert_eq!(edit.document(), br#"<lists xmlns="urn:lists"><list name="x"/></lists>"#);
 //! assert!(edit.created);
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```

@@ -1,6 +1,6 @@
 //! PUT of an element, RFC 4825 §8.2.
 
-use xml::{Element, ErrorKind, Limits, Node, Span, Tree};
+use xml::{Element, ErrorKind, Graft, Limits, Node, Seat, Tree};
 
 use crate::conflict::Conflict;
 use crate::edit::{Edit, Refusal};
@@ -14,7 +14,12 @@ use crate::selector::{NodeSelector, Step, Terminal};
 /// quotes. An element replaces the one that is selected; where none is, it is inserted at the position that RFC 4825
 /// §8.2.3 demands. Afterwards the selector selects just what was put: what would not is refused. `limits` are those
 /// for the element alone. Linear in the document's nodes and the body.
-pub fn put(tree: &Tree<'_>, selector: &NodeSelector, body: &[u8], limits: &Limits) -> Result<Edit, Refusal> {
+pub fn put<'t>(
+    tree: &'t Tree<'t>,
+    selector: &NodeSelector,
+    body: &'t [u8],
+    limits: &Limits,
+) -> Result<Edit<'t>, Refusal> {
     match &selector.terminal {
         Terminal::Element => put_element(tree, selector, body, limits),
         Terminal::Attribute(name) => put_attribute(tree, selector, name, body),
@@ -22,12 +27,12 @@ pub fn put(tree: &Tree<'_>, selector: &NodeSelector, body: &[u8], limits: &Limit
     }
 }
 
-fn put_element(
-    tree: &Tree<'_>,
+fn put_element<'t>(
+    tree: &'t Tree<'t>,
     selector: &NodeSelector,
-    body: &[u8],
+    body: &'t [u8],
     limits: &Limits,
-) -> Result<Edit, Refusal> {
+) -> Result<Edit<'t>, Refusal> {
     let parent = parent(tree, &selector.steps).map_err(|miss| Conflict::no_parent(selector, miss))?;
     let target = selector.steps.last().expect("a node selector has a step");
     let fragment = read(body, parent, limits)?;
@@ -35,23 +40,18 @@ fn put_element(
     if !target.is_named(new) || !target.is_passed(new) {
         return Err(Conflict::cannot_insert("the element is not the one that the URI describes").into());
     }
-    let source = new.node().source().as_bytes();
-    match target.select(parent.elements()) {
-        Selection::One(old) => {
-            Ok(Edit { document: tree.splice(old.node().span(), &[source]), created: false })
+    let (seat, created) = match target.select(parent.elements()) {
+        Selection::One(old) => (Seat::Instead(old), false),
+        Selection::Several => {
+            return Err(Conflict::cannot_insert("the URI describes more than one element").into());
         }
-        Selection::Several => Err(Conflict::cannot_insert("the URI describes more than one element").into()),
         Selection::Nothing => {
             let second = "a document has one root element, and this URI describes another";
             let parent = parent.element().ok_or(Conflict::cannot_insert(second))?;
-            let at = match place(parent, target, new)? {
-                Place::Before(sibling) => sibling.node().span().start,
-                Place::After(sibling) => sibling.node().span().end,
-                Place::Last => return Ok(Edit { document: parent.append(source), created: true }),
-            };
-            Ok(Edit { document: tree.splice(Span { start: at, end: at }, &[source]), created: true })
+            (place(parent, target, new)?, true)
         }
-    }
+    };
+    Ok(Edit::of_element(Graft::new(seat, fragment), created))
 }
 
 /// Reads the body as one element in the scope of its parent.
@@ -68,26 +68,17 @@ fn read<'t>(body: &'t [u8], parent: Node<'t>, limits: &Limits) -> Result<Tree<'t
     Ok(fragment)
 }
 
-/// Where an element is inserted among the children of its parent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place<'t> {
-    Before(Element<'t>),
-    After(Element<'t>),
-    /// After all that the parent holds, comments and whitespace too.
-    Last,
-}
-
 /// The three ways of RFC 4825 §8.2.3. Nothing matches the target now.
-fn place<'t>(parent: Element<'t>, target: &Step, new: Element<'_>) -> Result<Place<'t>, Conflict> {
+fn place<'t>(parent: Element<'t>, target: &Step, new: Element<'_>) -> Result<Seat<'t>, Conflict> {
     let cannot = || Conflict::cannot_insert("there are too few elements before that position");
     let Some(position) = target.position else {
         // Unconstrained: behind the last of its name, and with as much as possible behind it; the first one last of all.
         let last = parent.elements().filter(|sibling| sibling.name() == new.name()).last();
-        return Ok(last.map_or(Place::Last, Place::After));
+        return Ok(last.map_or(Seat::Last(parent), Seat::After));
     };
     let mut named = parent.elements().filter(|&sibling| target.is_named(sibling));
     match position.checked_sub(1).ok_or_else(cannot)? {
-        0 => Ok(named.next().map_or(Place::Last, Place::Before)),
-        before => named.nth(before - 1).map(Place::After).ok_or_else(cannot),
+        0 => Ok(named.next().map_or(Seat::Last(parent), Seat::Before)),
+        before => named.nth(before - 1).map(Seat::After).ok_or_else(cannot),
     }
 }

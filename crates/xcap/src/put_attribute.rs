@@ -9,12 +9,12 @@ use crate::name::ExpandedName;
 use crate::selector::NodeSelector;
 
 /// Sets an attribute of the element that the steps select. The value stays as it is written, quotes included.
-pub(crate) fn put_attribute(
+pub(crate) fn put_attribute<'t>(
     tree: &Tree<'_>,
     selector: &NodeSelector,
     name: &ExpandedName,
     body: &[u8],
-) -> Result<Edit, Refusal> {
+) -> Result<Edit<'t>, Refusal> {
     let element = descend(tree, &selector.steps).map_err(|miss| Conflict::no_parent(selector, miss))?;
     let text = str::from_utf8(body).map_err(|_| Conflict::NotUtf8(None))?;
     let value =
@@ -23,9 +23,9 @@ pub(crate) fn put_attribute(
     if tests.is_some_and(|test| test.name == *name && value != *test.value) {
         return Err(Conflict::cannot_insert("the URI describes an attribute of another value").into());
     }
-    if let Some(old) = element.attributes().iter().find(|attribute| name.is(attribute.name)) {
+    if let Some(old) = element.attributes().find(|attribute| name.is(attribute.name)) {
         let quoted = Span { start: old.value_span.start - 1, end: old.value_span.end + 1 };
-        return Ok(Edit { document: tree.splice(quoted, &[body]), created: false });
+        return Ok(Edit::of_attribute(tree.splice(quoted, &[body]), false));
     }
     if name.namespace.is_empty() && &*name.local == "xmlns" {
         return Err(Conflict::cannot_insert("a namespace declaration is no attribute").into());
@@ -36,7 +36,7 @@ pub(crate) fn put_attribute(
     let at = element.attributes_end();
     let (declaration, written) = written(element, name);
     let parts = [declaration.as_bytes(), b" ", written.as_bytes(), b"=", body];
-    Ok(Edit { document: tree.splice(Span { start: at, end: at }, &parts), created: true })
+    Ok(Edit::of_attribute(tree.splice(Span { start: at, end: at }, &parts), true))
 }
 
 /// The name as it is to be written in the element's start tag, after a declaration if it needs one: the prefix that

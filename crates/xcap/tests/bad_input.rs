@@ -32,7 +32,8 @@ fn a_million_steps_that_are_allowed_take_linear_time() {
     assert_eq!(xcap::get(&tree, &selector), None);
     let refused = put(&tree, &selector, b"<a/>", &xml::Limits::default());
     let ancestor = Some("a/a".to_owned());
-    assert_eq!(refused, Err(Refusal::Conflict(Conflict::NoParent { ancestor, phrase: None })));
+    let expected = Refusal::Conflict(Conflict::NoParent { ancestor, phrase: None });
+    assert_eq!(refused.map(|_| ()), Err(expected));
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn a_namespace_declaration_is_no_attribute() {
 fn put_into(document: &str, node: &str, body: &[u8]) -> Result<String, Refusal> {
     let tree = Tree::read(document.as_bytes(), &xml::Limits::default()).expect("a document");
     let edit = put(&tree, &parse(node).expect(node), body, &xml::Limits::default())?;
-    Ok(String::from_utf8(edit.document).expect("text"))
+    Ok(String::from_utf8(edit.document()).expect("text"))
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Every example of RFC 4825 that is about parts of documents.
 
-use xcap::{Conflict, Edit, Limits, NodeSelector, Reference, Refusal};
+use xcap::{Conflict, Limits, NodeSelector, Reference, Refusal};
 use xml::Tree;
 
 const WATCHERINFO: &str = r#"<?xml version="1.0"?>
@@ -64,9 +64,9 @@ fn get(document: &str, uri: &str, default_namespace: &str) -> Option<String> {
 
 fn put(document: &str, uri: &str, default_namespace: &str, body: &str) -> Result<(String, bool), Refusal> {
     let selector = selector(uri, default_namespace);
-    let Edit { document, created } =
-        xcap::put(&tree(document), &selector, body.as_bytes(), &xml::Limits::default())?;
-    let document = String::from_utf8(document).expect("text");
+    let tree_before = tree(document);
+    let edit = xcap::put(&tree_before, &selector, body.as_bytes(), &xml::Limits::default())?;
+    let (document, created) = (String::from_utf8(edit.document()).expect("text"), edit.created);
     assert_eq!(
         xcap::get(&tree(&document), &selector).as_deref(),
         Some(body),

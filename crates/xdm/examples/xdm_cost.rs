@@ -34,6 +34,7 @@ fn main() -> io::Result<()> {
             body: list.as_bytes().into(),
             modified: Timestamp::from_secs(1),
         }),
+        reading: None,
         listing: listing(),
         index: &index,
     };

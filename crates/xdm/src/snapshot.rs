@@ -7,6 +7,7 @@ use xcap::{DocumentSelector, ETag};
 
 use crate::answer::Answer;
 use crate::index::Index;
+use crate::reading::Reading;
 
 /// A stored document. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct Listed {
 pub struct Snapshot<'i> {
     /// The document, if it is there.
     pub document: Option<Stored>,
+    /// What a [`Decision`] made of this version of the document before, if it was kept.
+    pub reading: Option<Reading>,
     /// All documents of the tree, over all usages; empty if the plan did not ask for them.
     pub listing: Vec<Listed>,
     /// What is known over all users.
@@ -51,6 +54,16 @@ pub struct Decision {
     /// What must be durable first. If the document is no longer at `expected`, or [`Index::reserve`] refuses, nothing was
     /// done: read and decide again.
     pub commit: Option<Commit>,
+    /// What was made of the bytes of the document on the way, to be kept for later requests: of those that are committed, or
+    /// of those that are stored if nothing is.
+    pub reading: Option<Reading>,
+}
+
+impl Decision {
+    /// An answer, and nothing to be written.
+    pub(crate) fn answer(answer: Answer) -> Self {
+        Self { answer, commit: None, reading: None }
+    }
 }
 
 /// One change of one document.

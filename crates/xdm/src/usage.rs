@@ -49,6 +49,13 @@ pub(crate) trait Usage: fmt::Debug + Send + Sync {
     /// judged by its outcome (RFC 4825 §8.2.5).
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal>;
 
+    /// The same of a document that was within the constraints before one element was put into it, anew or in the place of
+    /// another. It may take what [`Usage::check`] takes for less, and refuses what that refuses, in the same words.
+    fn check_put(&self, draft: &Draft<'_>, element: xml::Element<'_>) -> Result<(), Refusal> {
+        let _ = element;
+        self.check(draft)
+    }
+
     /// The service URIs that a document claims for itself alone, canonical.
     fn services(&self, draft: &Draft<'_>) -> Vec<String> {
         let _ = draft;

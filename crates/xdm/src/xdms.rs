@@ -87,13 +87,12 @@ impl Xdms {
         let decided = match request.method {
             Method::Put => self.put(now, request, plan, snapshot, tags),
             Method::Delete => self.delete(now, request, plan, snapshot, tags),
-            Method::Post => search::search(&self.settings, request, &snapshot.index.profiles)
-                .map(|answer| Decision { answer, commit: None }),
-            Method::Get | Method::Head | Method::Options | Method::Other => {
-                self.get(request, plan, snapshot).map(|answer| Decision { answer, commit: None })
+            Method::Post => {
+                search::search(&self.settings, request, &snapshot.index.profiles).map(Decision::answer)
             }
+            Method::Get | Method::Head | Method::Options | Method::Other => self.get(request, plan, snapshot),
         };
-        decided.unwrap_or_else(|refusal| Decision { answer: refusal.answer(), commit: None })
+        decided.unwrap_or_else(|refusal| Decision::answer(refusal.answer()))
     }
 
     /// Whether a principal may read a document and be told of its changes. It says nothing about whether it is there.

@@ -28,13 +28,37 @@ pub(super) struct Rules {
 /// Refuses names and URIs that occur twice within one parent, references that are not relative paths, and anchors that
 /// are no absolute HTTP URIs. Time is in proportion to the document, apart from sorting.
 pub(super) fn check(tree: &Tree<'_>, rules: Rules) -> Result<(), Refusal> {
+    check_within(tree.root(), rules)
+}
+
+/// Whether an element that was put into a document without fault leaves it without: its value differs from those of its
+/// siblings, and there is no fault in it. If not, only [`check`] can say what is told.
+pub(super) fn is_free(element: Element<'_>, rules: Rules) -> bool {
+    let Some(parent) = element.parent().filter(|parent| is_container(*parent)) else { return false };
+    let Ok(own) = sibling(element, rules) else { return false };
+    let is_alone = own.is_none_or(|own| {
+        let local = UNIQUE[own.kind].0;
+        let mut others =
+            parent.elements().filter(|other| *other != element && other.is(RESOURCE_LISTS, local));
+        others.all(|other| match sibling(other, rules) {
+            Ok(other) => other.is_none_or(|other| other.value != own.value),
+            Err(_) => false,
+        })
+    });
+    is_alone && check_within(element, rules).is_ok()
+}
+
+fn is_container(element: Element<'_>) -> bool {
+    element.is(RESOURCE_LISTS, "list")
+        || element.is(RLS_SERVICES, "list")
+        || element.is(RESOURCE_LISTS, "resource-lists")
+}
+
+fn check_within(root: Element<'_>, rules: Rules) -> Result<(), Refusal> {
     let mut exists = Vec::new();
     let mut siblings = Vec::new();
-    for element in tree.root().node().descendants().filter_map(xml::Node::element) {
-        let is_container = element.is(RESOURCE_LISTS, "list")
-            || element.is(RLS_SERVICES, "list")
-            || element.is(RESOURCE_LISTS, "resource-lists");
-        if !is_container {
+    for element in root.node().descendants().filter_map(xml::Node::element) {
+        if !is_container(element) {
             continue;
         }
         siblings.clear();

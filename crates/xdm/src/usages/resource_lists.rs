@@ -1,6 +1,7 @@
 //! `resource-lists`: lists of resources, RFC 4826 §3.4.
 
 use documents::resource_lists::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
+use xml::Element;
 use xml::schema::Grammar;
 
 use super::lists;
@@ -29,9 +30,14 @@ impl Usage for ResourceLists {
     }
 
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {
-        lists::check(
-            draft.tree,
-            lists::Rules { tightenings: draft.settings.tightenings, namespace: NAMESPACE },
-        )
+        lists::check(draft.tree, rules(draft))
     }
+
+    fn check_put(&self, draft: &Draft<'_>, element: Element<'_>) -> Result<(), Refusal> {
+        if lists::is_free(element, rules(draft)) { Ok(()) } else { self.check(draft) }
+    }
+}
+
+fn rules(draft: &Draft<'_>) -> lists::Rules {
+    lists::Rules { tightenings: draft.settings.tightenings, namespace: NAMESPACE }
 }

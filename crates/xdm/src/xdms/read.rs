@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::{Plan, Xdms};
 use crate::answer::Answer;
 use crate::conditions::{self, Verdict};
+use crate::reading::Reading;
 use crate::refusal::Refusal;
 use crate::request::Request;
-use crate::snapshot::{Snapshot, Stored};
+use crate::snapshot::{Decision, Snapshot, Stored};
 use crate::usage::Place;
 
 impl Xdms {
@@ -16,7 +17,8 @@ impl Xdms {
         request: &Request<'_>,
         plan: &Plan<'_, '_>,
         snapshot: &Snapshot<'_>,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Decision, Refusal> {
+        let mut reading = None;
         let stored = match plan.target.place {
             Place::Generated(generated) => Some(self.generate(generated, plan, snapshot)?),
             Place::Stored | Place::Alias(_) => snapshot.document.clone(),
@@ -26,9 +28,10 @@ impl Xdms {
         let (content_type, body): (&str, Arc<[u8]>) = match &plan.selector {
             None => (plan.target.usage.media_type(), Arc::clone(&stored.body)),
             Some(selector) => {
-                let tree = xml::Tree::read(&stored.body, &xml::Limits::NONE)
-                    .map_err(|_| Refusal::Fault("the stored document is not well-formed"))?;
-                let found = xcap::get(&tree, selector).ok_or(Refusal::NoNode)?;
+                // One that is made when it is asked for is made anew each time.
+                let kept = snapshot.reading.as_ref().filter(|_| snapshot.document.is_some());
+                let tree = &reading.insert(Reading::of(&stored, kept)?).tree;
+                let found = xcap::get(tree, selector).ok_or(Refusal::NoNode)?;
                 (selector.media_type(), found.as_bytes().into())
             }
         };
@@ -39,6 +42,7 @@ impl Xdms {
         };
         let Stored { etag, modified, .. } = stored;
         let modified = (modified != sip_stack::Timestamp::ZERO).then_some(modified);
-        Ok(Answer { etag: Some(etag), modified, ..answer })
+        let answer = Answer { etag: Some(etag), modified, ..answer };
+        Ok(Decision { answer, commit: None, reading: reading.filter(|_| snapshot.document.is_some()) })
     }
 }

@@ -9,6 +9,7 @@ use super::{Plan, Xdms};
 use crate::answer::Answer;
 use crate::conditions::{self, Verdict};
 use crate::entity_tags::EntityTags;
+use crate::reading::Reading;
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::snapshot::{Commit, Decision, Snapshot, Stored, Write};
@@ -27,21 +28,28 @@ impl Xdms {
         let Some(selector) = &plan.selector else {
             hold(request, current)?;
             let created = current.is_none();
-            return self.commit(now, plan, snapshot, request.body.to_vec(), created, tags);
+            return self.commit_whole(now, plan, snapshot, request.body, created, tags);
         };
         let current = current.ok_or_else(Refusal::no_parent)?;
         let limits = self.settings.limits.xml();
-        let edit = {
-            let tree = stored_tree(current)?;
-            xcap::put(&tree, selector, request.body, &limits)
-        };
+        let reading = Reading::of(current, snapshot.reading.as_ref())?;
+        let edit = xcap::put(&reading.tree, selector, request.body, &limits);
         // RFC 9110 §13.2.1: what would fail without looking at the body fails whatever the conditions say.
         let is_before_body = matches!(edit, Err(xcap::Refusal::Conflict(Conflict::NoParent { .. })));
         if !is_before_body {
             hold(request, Some(current))?;
         }
         let edit = edit.map_err(|refusal| Refusal::edit(refusal, &limits))?;
-        self.commit(now, plan, snapshot, edit.document, edit.created, tags)
+        match edit.graft() {
+            Some(graft) if graft.is_idle() => Ok(unchanged(current, Some(reading.clone()))),
+            Some(graft) => {
+                let read = graft.read(&limits);
+                let (tree, at) = read.map_err(|error| Refusal::document(error, &limits))?;
+                let new = New { tree, put: reading.is_judged.then_some(at), created: edit.created };
+                self.commit(now, plan, snapshot, new, tags)
+            }
+            None => self.commit_whole(now, plan, snapshot, &edit.document(), edit.created, tags),
+        }
     }
 
     pub(super) fn delete(
@@ -61,47 +69,59 @@ impl Xdms {
                 write: Write::Delete,
                 services: Vec::new(),
             };
-            return Ok(Decision { answer: Answer::new(200), commit: Some(commit) });
+            return Ok(Decision { answer: Answer::new(200), commit: Some(commit), reading: None });
         };
-        let edit = {
-            let tree = stored_tree(current)?;
-            xcap::delete(&tree, selector)
-        };
+        let reading = Reading::of(current, snapshot.reading.as_ref())?;
+        let edit = xcap::delete(&reading.tree, selector);
         if edit != Err(xcap::Refusal::NotFound) {
             hold(request, Some(current))?;
         }
         let document = edit.map_err(|refusal| Refusal::edit(refusal, &self.settings.limits.xml()))?;
-        self.commit(now, plan, snapshot, document, false, tags)
+        self.commit_whole(now, plan, snapshot, &document, false, tags)
+    }
+
+    /// Commits a document of these bytes. If it is what is stored already, nothing has changed: the version stays, and
+    /// nothing is written.
+    fn commit_whole(
+        &self,
+        now: Timestamp,
+        plan: &Plan<'_, '_>,
+        snapshot: &Snapshot<'_>,
+        body: &[u8],
+        created: bool,
+        tags: &mut EntityTags,
+    ) -> Result<Decision, Refusal> {
+        if let Some(current) = snapshot.document.as_ref().filter(|current| *current.body == *body) {
+            return Ok(unchanged(current, snapshot.reading.clone()));
+        }
+        let limits = self.settings.limits.xml();
+        let tree = xml::Tree::keep(body, &limits).map_err(|error| Refusal::document(error, &limits))?;
+        self.commit(now, plan, snapshot, New { tree, put: None, created }, tags)
     }
 
     /// Judges the document as it would be, RFC 4825 §8.2.5, and commits it.
-    ///
-    /// If it is what is stored already, nothing has changed: the version stays, and nothing is written.
     fn commit(
         &self,
         now: Timestamp,
         plan: &Plan<'_, '_>,
         snapshot: &Snapshot<'_>,
-        body: Vec<u8>,
-        created: bool,
+        new: New,
         tags: &mut EntityTags,
     ) -> Result<Decision, Refusal> {
+        let New { tree, put, created } = new;
         let current = snapshot.document.as_ref();
-        if let Some(current) = current.filter(|current| *current.body == *body) {
-            let (etag, modified) = (Some(current.etag.clone()), Some(current.modified));
-            return Ok(Decision { answer: Answer { etag, modified, ..Answer::new(200) }, commit: None });
-        }
-        let services = self.judge(plan, snapshot, &body)?;
+        let services = self.judge(plan, snapshot, &tree, put)?;
         let etag = tags.give();
         let commit = Commit {
             document: plan.target.document.clone(),
             expected: current.map(|current| current.etag.clone()),
-            write: Write::Put { etag: etag.clone(), body: body.into() },
+            write: Write::Put { etag: etag.clone(), body: tree.shared().into() },
             services,
         };
         let status = if created { 201 } else { 200 };
         let answer = Answer { etag: Some(etag), modified: Some(now), ..Answer::new(status) };
-        Ok(Decision { answer, commit: Some(commit) })
+        let reading = Some(Reading { tree: Arc::new(tree), is_judged: true });
+        Ok(Decision { answer, commit: Some(commit), reading })
     }
 
     /// Refuses a document that must not be stored; gives the service URIs that it claims.
@@ -109,20 +129,27 @@ impl Xdms {
         &self,
         plan: &Plan<'_, '_>,
         snapshot: &Snapshot<'_>,
-        body: &[u8],
+        tree: &xml::Tree<'_>,
+        put: Option<usize>,
     ) -> Result<Vec<String>, Refusal> {
-        let limits = self.settings.limits.xml();
-        let tree = xml::Tree::read(body, &limits).map_err(|error| Refusal::document(error, &limits))?;
+        let (limits, usage) = (self.settings.limits.xml(), plan.target.usage);
         let document = &plan.target.document;
         let draft =
-            Draft { document, tree: &tree, index: snapshot.index, settings: &self.settings, limits: &limits };
-        if let Some(grammar) = plan.target.usage.grammar() {
-            xml::schema::check_tree(&tree, grammar)
-                .map_err(|violation| Refusal::schema(violation.to_string()))?;
+            Draft { document, tree, index: snapshot.index, settings: &self.settings, limits: &limits };
+        let put = put.and_then(|at| tree.element(at));
+        if let Some(grammar) = usage.grammar() {
+            let checked = match put {
+                Some(element) => xml::schema::check_put(element, grammar),
+                None => xml::schema::check_tree(tree, grammar),
+            };
+            checked.map_err(|violation| Refusal::schema(violation.to_string()))?;
         }
-        plan.target.usage.check(&draft)?;
-        self.room(plan, snapshot, body.len())?;
-        Ok(plan.target.usage.services(&draft))
+        match put {
+            Some(element) => usage.check_put(&draft, element)?,
+            None => usage.check(&draft)?,
+        }
+        self.room(plan, snapshot, tree.text().len())?;
+        Ok(usage.services(&draft))
     }
 
     /// Whether the user may keep that much.
@@ -153,6 +180,16 @@ impl Xdms {
     }
 }
 
+/// A document as it would be.
+struct New {
+    tree: xml::Tree<'static>,
+    /// The number of the element that it has more than one that was judged, or in the place of another; without it all is to
+    /// be judged.
+    put: Option<usize>,
+    /// Something comes to be that was not there.
+    created: bool,
+}
+
 /// Refuses with 412 if a condition does not hold.
 fn hold(request: &Request<'_>, current: Option<&Stored>) -> Result<(), Refusal> {
     match conditions::check(&request.conditions, current, false)? {
@@ -161,9 +198,10 @@ fn hold(request: &Request<'_>, current: Option<&Stored>) -> Result<(), Refusal> 
     }
 }
 
-fn stored_tree(stored: &Stored) -> Result<xml::Tree<'_>, Refusal> {
-    xml::Tree::read(&stored.body, &xml::Limits::NONE)
-        .map_err(|_| Refusal::Fault("the stored document is not well-formed"))
+/// Nothing is to be done: the document is as it would be.
+fn unchanged(current: &Stored, reading: Option<Reading>) -> Decision {
+    let (etag, modified) = (Some(current.etag.clone()), Some(current.modified));
+    Decision { answer: Answer { etag, modified, ..Answer::new(200) }, commit: None, reading }
 }
 
 /// Refuses a body of another type than the resource is of, RFC 4825 §8.2.2, and one that says it is not in UTF-8.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use sip::Aor;
 use sip_stack::Timestamp;
-use xcap::{Change, DocumentSelector, Tree, Version};
+use xcap::{Change, DocumentSelector, ETag, Tree, Version};
 use xdm::{
-    Commit, Conditions, Declared, EntityTags, Index, Listed, Method, Principal, Request, Settings, Snapshot,
-    Stored, Tightenings, Users, Write, Xdms,
+    Commit, Conditions, Declared, EntityTags, Index, Listed, Method, Principal, Reading, Request, Settings,
+    Snapshot, Stored, Tightenings, Users, Write, Xdms,
 };
 
 use crate::script::{self, Answer};
@@ -19,6 +19,8 @@ pub(crate) struct World {
     xdms: Option<Xdms>,
     who: BTreeMap<String, Vec<String>>,
     documents: BTreeMap<DocumentSelector, Stored>,
+    /// What was made of versions, as a shell keeps it: each request is decided with and without.
+    readings: BTreeMap<(DocumentSelector, ETag), Reading>,
     index: Index,
     tags: EntityTags,
     now: Timestamp,
@@ -42,6 +44,7 @@ impl World {
             xdms: None,
             who: BTreeMap::new(),
             documents: BTreeMap::new(),
+            readings: BTreeMap::new(),
             index: Index::new(1),
             tags: EntityTags::new(1, 0),
             now: Timestamp::from_secs(1_900_000_000),
@@ -215,10 +218,29 @@ impl World {
         };
         let snapshot = Snapshot {
             document: plan.document().and_then(|document| self.documents.get(document).cloned()),
+            reading: None,
             listing: plan.listing().map(|tree| listing(&self.documents, tree)).unwrap_or_default(),
             index: &self.index,
         };
-        let decision = xdms.decide(self.now, &request, &plan, &snapshot, &mut self.tags);
+        let mut tags = self.tags.clone();
+        let mut decision = xdms.decide(self.now, &request, &plan, &snapshot, &mut self.tags);
+        let version =
+            plan.document().cloned().zip(snapshot.document.as_ref().map(|stored| stored.etag.clone()));
+        if let Some(kept) = version.and_then(|version| self.readings.get(&version)) {
+            let snapshot = Snapshot { reading: Some(kept.clone()), ..snapshot };
+            let same = xdms.decide(self.now, &request, &plan, &snapshot, &mut tags);
+            assert_eq!(same.answer, decision.answer, "{method} {target} with what was read before");
+            assert_eq!(same.commit, decision.commit, "{method} {target} with what was read before");
+            decision.reading = same.reading;
+        }
+        let version = match &decision.commit {
+            Some(Commit { write: Write::Put { etag, .. }, .. }) => Some(etag.clone()),
+            Some(Commit { write: Write::Delete, .. }) => None,
+            None => decision.answer.etag.clone(),
+        };
+        if let (Some(version), Some(reading)) = (plan.document().cloned().zip(version), decision.reading) {
+            self.readings.insert(version, reading);
+        }
         if let Some(commit) = decision.commit {
             assert!(decision.answer.status < 300, "a refusal commits nothing");
             self.commit(&commit);

@@ -38,7 +38,9 @@ impl Default for Library {
         let docs = Arc::new(MemoryDocs::default());
         let state = Arc::new(Mutex::new(State::default()));
         let heard = Arc::clone(&state);
-        docs.listen(Box::new(move |committed| locked(&heard).changes.push(committed.change.clone())));
+        docs.listen(Box::new(move |committed| {
+            locked(&heard).changes.extend(committed.iter().map(|committed| committed.change.clone()))
+        }));
         Self { docs, state, delay: Duration::ZERO, healthy: true }
     }
 }
@@ -62,7 +64,7 @@ impl Library {
         };
         let (auid, name) = (Arc::clone(&document.auid), Arc::clone(&document.name));
         let operation = Operation { auid, name, precondition: Precondition::None, write };
-        let commit = Commit { tree: document.tree.clone(), at: now, operations: vec![operation] };
+        let commit = Commit { tree: document.tree.clone(), at: now, operations: vec![operation], room: None };
         wait(self.docs.commit(commit)).expect("memory does not fail");
     }
 

@@ -84,7 +84,8 @@ fn memory_costs(directory: &Path, out: &mut impl Write) -> Result<(), Box<dyn Er
                         },
                     };
                     let at = Timestamp::from_secs(1_800_000_000);
-                    let commit = Commit { tree, at, operations: (0..each).map(operation).collect() };
+                    let commit =
+                        Commit { tree, at, operations: (0..each).map(operation).collect(), room: None };
                     docs.commit(commit).await.map_err(|error| error.to_string())?;
                 }
                 Ok(())
@@ -145,7 +146,7 @@ fn commit_costs(
                 write: Change::Put { etag, mime: None, body },
             };
             let at = Timestamp::from_secs(1_800_000_000);
-            let commit = Commit { tree: document.tree.clone(), at, operations: vec![operation] };
+            let commit = Commit { tree: document.tree.clone(), at, operations: vec![operation], room: None };
             match docs.commit(commit).await {
                 Ok(Outcome::Done { .. }) => {}
                 other => return Err(format!("{other:?}")),

@@ -74,14 +74,14 @@ pub trait DocStore: Send + Sync + 'static {
         through: Position,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// From now on hands every change to `listener`, with its bytes, in the order of commits, when it is on disk and
-    /// before its commit is answered. Replaces the listener before. It is called by the thread that commits: it must not
+    /// From now on hands all changes to `listener`, with their bytes, in the order of commits, when they are on disk and
+    /// before their commits are answered: those that came to the disk together at once. Replaces the listener before. It is called by the thread that commits: it must not
     /// block, and must not wait for this store.
     fn listen(&self, listener: Listener);
 }
 
-/// Who is told of every change.
-pub type Listener = Box<dyn FnMut(&Committed) + Send>;
+/// Who is told of every change, of at least one at a time.
+pub type Listener = Box<dyn FnMut(&Arc<[Committed]>) + Send>;
 
 /// A place in the feed: opaque, ordered within a partition, only ever obtained from the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +129,46 @@ pub struct Commit {
     pub at: Timestamp,
     /// In this order; each sees what those before it did.
     pub operations: Vec<Operation>,
+    /// What the tree may hold after it, if that is bounded.
+    pub room: Option<Room>,
+}
+
+/// How much a tree may hold. Whoever is above a bound that was lowered may still make it less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Documents.
+    pub documents: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Room {
+    /// Whether a tree may become so large that is so large now.
+    fn allows(self, before: Size, after: Size) -> bool {
+        (after.documents <= self.documents || after.documents <= before.documents)
+            && (after.bytes <= self.bytes || after.bytes <= before.bytes)
+    }
+}
+
+/// How large a tree is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    documents: u64,
+    bytes: u64,
+}
+
+impl Size {
+    /// With a document of so many bytes more, if there is one.
+    fn add(&mut self, bytes: Option<u64>) {
+        self.documents += u64::from(bytes.is_some());
+        self.bytes += bytes.unwrap_or(0);
+    }
+
+    /// Without it.
+    fn remove(&mut self, bytes: Option<u64>) {
+        self.documents -= u64::from(bytes.is_some());
+        self.bytes -= bytes.unwrap_or(0);
+    }
 }
 
 impl Commit {
@@ -136,7 +176,7 @@ impl Commit {
     fn deleting(tree: Tree, at: Timestamp, documents: Vec<(Arc<str>, Arc<str>)>) -> Self {
         let delete =
             |(auid, name)| Operation { auid, name, precondition: Precondition::None, write: Write::Delete };
-        Self { tree, at, operations: documents.into_iter().map(delete).collect() }
+        Self { tree, at, operations: documents.into_iter().map(delete).collect(), room: None }
     }
 }
 
@@ -211,6 +251,8 @@ pub enum Outcome {
         /// The version that is there.
         current: Option<ETag>,
     },
+    /// The tree would hold more than it may. Nothing happened.
+    NoRoom,
 }
 
 /// What a look into the feed gives.

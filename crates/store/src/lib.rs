@@ -7,6 +7,7 @@
 //! bytes to an engine.
 #![forbid(unsafe_code)]
 
+mod cache;
 pub mod disk;
 pub mod docs;
 pub mod embedded;
@@ -14,6 +15,7 @@ pub mod memory;
 mod soft;
 pub mod suite;
 
+pub use cache::Cache;
 pub use docs::{DocStore, MemoryDocs};
 pub use embedded::{Embedded, EmbeddedLog, OpenError, Opening, Options, Repair, Stats};
 pub use memory::{Memory, MemoryRows};

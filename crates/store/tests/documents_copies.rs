@@ -149,7 +149,7 @@ fn exported_documents_are_imported_as_they_were() {
         },
     });
     let at_seven = Timestamp::from_secs(7);
-    let all = Commit { tree: tree("alice"), at: at_seven, operations: operations.collect() };
+    let all = Commit { tree: tree("alice"), at: at_seven, operations: operations.collect(), room: None };
     wait(docs.commit(all)).unwrap();
     write(&docs, "bob", 1);
     // Beside the process that has the store open.

@@ -124,6 +124,6 @@ fn documents_and_commits_have_a_limit() {
     assert_eq!(wait(docs.commit(named)), Err(StoreError::TooLarge));
     let many = document("alice", "test", "it");
     let operations = vec![put(&many, Precondition::None, "1", b""); 5000];
-    let commit = Commit { tree: tree("alice"), at: sip_stack::Timestamp::ZERO, operations };
+    let commit = Commit { tree: tree("alice"), at: sip_stack::Timestamp::ZERO, operations, room: None };
     assert_eq!(wait(docs.commit(commit)), Err(StoreError::TooLarge));
 }

@@ -101,7 +101,7 @@ impl Model {
             }
         };
         let operations = attempts.iter().enumerate().map(operation).collect();
-        Commit { tree: tree(USERS[user]), at: Timestamp::from_secs(number), operations }
+        Commit { tree: tree(USERS[user]), at: Timestamp::from_secs(number), operations, room: None }
     }
 
     /// What must come of a commit: the changes, or the failed precondition.

@@ -1,7 +1,6 @@
 //! Documents on one machine: an append log of our own, with the place of every document in memory.
 
 mod backup;
-mod cache;
 mod compact;
 mod frame;
 mod index;

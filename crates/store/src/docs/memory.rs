@@ -9,7 +9,7 @@ use xcap::{Change, DocumentSelector, Tree, Version};
 
 use super::feed::Recent;
 use super::{
-    Commit, Committed, Doc, DocStore, Feed, FeedEntry, Listed, Listener, Outcome, Position, Write,
+    Commit, Committed, Doc, DocStore, Feed, FeedEntry, Listed, Listener, Outcome, Position, Size, Write,
     partition_of, whole_seconds,
 };
 use crate::StoreError;
@@ -101,9 +101,10 @@ impl DocStore for MemoryDocs {
 
 impl State {
     fn commit(&mut self, commit: Commit) -> Outcome {
-        let Commit { tree, at, operations } = commit;
+        let Commit { tree, at, operations, room } = commit;
         let at = whole_seconds(at);
         let mut documents = self.trees.get(&tree).cloned().unwrap_or_default();
+        let before = size(&documents);
         let mut changes = Vec::new();
         for operation in operations {
             let key = (operation.auid, operation.name);
@@ -128,26 +129,33 @@ impl State {
             };
             changes.push(Change { document, previous, current });
         }
+        if room.is_some_and(|room| !room.allows(before, size(&documents))) {
+            return Outcome::NoRoom;
+        }
         if documents.is_empty() {
             self.trees.remove(&tree);
         } else {
             self.trees.insert(tree.clone(), documents);
         }
         let partition = partition_of(&tree);
+        let mut told = Vec::with_capacity(changes.len());
         for change in changes {
-            self.tell(partition, at, change);
+            self.position.0 += 1;
+            let position = self.position;
+            self.recent.add(partition, FeedEntry::of(position, at, &change));
+            told.push(Committed { position, partition, change });
+        }
+        if let Some(listener) = self.listener.as_mut().filter(|_| !told.is_empty()) {
+            listener(&told.into());
         }
         Outcome::Done { position: self.position }
     }
+}
 
-    fn tell(&mut self, partition: Partition, at: Timestamp, change: Change) {
-        self.position.0 += 1;
-        let position = self.position;
-        self.recent.add(partition, FeedEntry::of(position, at, &change));
-        if let Some(listener) = &mut self.listener {
-            listener(&Committed { position, partition, change });
-        }
-    }
+fn size(documents: &Documents) -> Size {
+    let mut size = Size::default();
+    documents.values().for_each(|doc| size.add(Some(doc.body.len() as u64)));
+    size
 }
 
 fn listed(auid: &Arc<str>, tree: &Tree, name: &Arc<str>, doc: &Doc) -> Listed {

@@ -103,9 +103,10 @@ pub async fn import<S: DocStore>(
         operations.push(Operation { auid: auid.into(), name: name.into(), precondition, write });
     }
     let count = operations.len();
-    match docs.commit(Commit { tree: tree.clone(), at: now, operations }).await? {
+    match docs.commit(Commit { tree: tree.clone(), at: now, operations, room: None }).await? {
         Outcome::Done { .. } => Ok(count),
         Outcome::Failed { document, .. } => Err(PlainError::Exists(document)),
+        Outcome::NoRoom => unreachable!("no bound was given"),
     }
 }
 

@@ -7,8 +7,8 @@ use sip_stack::Timestamp;
 use xcap::{DocumentSelector, ETag, Tree};
 
 use super::{
-    Commit, Committed, DocStore, Feed, FeedEntry, Listed, Operation, Outcome, Position, Precondition, Write,
-    partition_of, wait,
+    Commit, Committed, DocStore, Feed, FeedEntry, Listed, Operation, Outcome, Position, Precondition, Room,
+    Write, partition_of, wait,
 };
 
 /// An engine under test.
@@ -38,7 +38,9 @@ pub async fn run<S: Subject>(subject: &mut S) {
     the_feed_tells_every_change_in_order(&subject.empty()).await;
     a_trimmed_feed_says_so(&subject.empty()).await;
     the_listener_hears_first_and_in_order(&subject.empty()).await;
+    a_tree_holds_no_more_than_it_may(&subject.empty()).await;
     concurrent_writers_lose_nothing(&subject.empty()).await;
+    concurrent_writers_stay_within_bounds(&subject.empty()).await;
     documents_outlive_the_engine(subject).await;
 }
 
@@ -65,7 +67,7 @@ pub fn delete(document: &DocumentSelector, precondition: Precondition) -> Operat
 
 /// A commit of the tree of a user, at second 7.
 pub fn commit(user: &str, operations: Vec<Operation>) -> Commit {
-    Commit { tree: tree(user), at: Timestamp::from_secs(7), operations }
+    Commit { tree: tree(user), at: Timestamp::from_secs(7), operations, room: None }
 }
 
 /// Every document of these users, as a listing and its bytes.
@@ -102,7 +104,7 @@ fn tag(etag: &str) -> ETag {
 async fn done<S: DocStore>(docs: &S, commit: Commit) -> Position {
     match docs.commit(commit).await.expect("a sound engine commits") {
         Outcome::Done { position } => position,
-        failed @ Outcome::Failed { .. } => panic!("{failed:?}"),
+        failed @ (Outcome::Failed { .. } | Outcome::NoRoom) => panic!("{failed:?}"),
     }
 }
 
@@ -129,7 +131,7 @@ async fn a_document_is_read_as_it_was_put<S: DocStore>(docs: &S) {
             let write = Write::Put { etag: tag(&etag), mime: mime.clone(), body: body.into() };
             let at = Timestamp::from_millis(1_700_000_000_987);
             let operations = vec![operation(&document, Precondition::None, write)];
-            done(docs, Commit { tree: tree("alice"), at, operations }).await;
+            done(docs, Commit { tree: tree("alice"), at, operations, room: None }).await;
             let doc = docs.get(&document).await.expect("a sound engine reads").expect("it was put");
             assert_eq!((&*doc.body, doc.etag, doc.mime), (body, tag(&etag), mime));
             assert_eq!(doc.modified, Timestamp::from_secs(1_700_000_000));
@@ -137,7 +139,7 @@ async fn a_document_is_read_as_it_was_put<S: DocStore>(docs: &S) {
     }
     let global = DocumentSelector::global("rls-services", "index");
     let operations = vec![put(&global, Precondition::Absent, "g", b"<global/>")];
-    done(docs, Commit { tree: Tree::Global, at: Timestamp::ZERO, operations }).await;
+    done(docs, Commit { tree: Tree::Global, at: Timestamp::ZERO, operations, room: None }).await;
     assert_eq!(body(docs, &global).await.as_deref(), Some(&b"<global/>"[..]));
     assert_eq!(body(docs, &document("bob", "resource-lists", "index")).await, None);
 }
@@ -325,7 +327,7 @@ async fn the_listener_hears_first_and_in_order<S: DocStore>(docs: &S) {
     let heard: Arc<Mutex<Vec<Committed>>> = Arc::default();
     let ear = Arc::clone(&heard);
     docs.listen(Box::new(move |committed| {
-        ear.lock().expect("nothing panics while it holds this").push(committed.clone());
+        ear.lock().expect("nothing panics while it holds this").extend_from_slice(committed);
     }));
     let it = document("alice", "test", "index");
     for step in 1..=10_usize {
@@ -355,6 +357,58 @@ async fn the_listener_hears_first_and_in_order<S: DocStore>(docs: &S) {
     assert_eq!(heard.last().map(|committed| &committed.change.current), Some(&None));
 }
 
+async fn a_tree_holds_no_more_than_it_may<S: DocStore>(docs: &S) {
+    let name = |number: usize| document("alice", "test", &number.to_string());
+    let within = |documents, bytes, operations| Commit {
+        room: Some(Room { documents, bytes }),
+        ..commit("alice", operations)
+    };
+    let new = |number, bytes: usize| {
+        put(&name(number), Precondition::None, &format!("{number}-{bytes}"), &vec![b'a'; bytes])
+    };
+    for number in 0..3 {
+        done(docs, within(3, 30, vec![new(number, 10)])).await;
+    }
+    for (documents, bytes, operations) in [
+        (3, 100, vec![new(3, 1)]),
+        (9, 30, vec![new(0, 11)]),
+        (9, 30, vec![new(3, 1)]),
+        (9, 30, vec![new(1, 1), new(0, 20)]),
+        (3, 100, vec![new(3, 1), new(4, 1), delete(&name(0), Precondition::None)]),
+    ] {
+        let refused = docs.commit(within(documents, bytes, operations)).await;
+        assert_eq!(refused, Ok(Outcome::NoRoom));
+    }
+    assert_eq!(
+        docs.list_tree(&tree("alice")).await.expect("a sound engine lists").len(),
+        3,
+        "nothing happened"
+    );
+    done(docs, within(3, 30, vec![new(1, 5), new(0, 15)])).await;
+    done(docs, within(3, 30, vec![delete(&name(0), Precondition::None), new(3, 15)])).await;
+    done(docs, within(1, 1, vec![new(1, 4)])).await;
+    done(docs, within(0, 0, vec![delete(&name(1), Precondition::None)])).await;
+}
+
+/// Threads put documents of one tree at once: as many come to be as may.
+async fn concurrent_writers_stay_within_bounds<S: DocStore>(docs: &S) {
+    const MOST: u64 = 5;
+    std::thread::scope(|scope| {
+        for thread in 0..6 {
+            scope.spawn(move || {
+                for step in 0..5 {
+                    let it = document("alice", "test", &format!("{thread}-{step}"));
+                    let operations = vec![put(&it, Precondition::None, "1", b"abc")];
+                    let room = Some(Room { documents: MOST, bytes: 3 * MOST });
+                    wait(docs.commit(Commit { room, ..commit("alice", operations) }))
+                        .expect("a sound engine commits");
+                }
+            });
+        }
+    });
+    assert_eq!(docs.list_tree(&tree("alice")).await.expect("a sound engine lists").len() as u64, MOST);
+}
+
 /// Threads count up the same documents; every step must be told once, in order, and none be lost.
 async fn concurrent_writers_lose_nothing<S: DocStore>(docs: &S) {
     const THREADS: usize = 6;
@@ -362,7 +416,7 @@ async fn concurrent_writers_lose_nothing<S: DocStore>(docs: &S) {
     let heard: Arc<Mutex<Vec<Committed>>> = Arc::default();
     let ear = Arc::clone(&heard);
     docs.listen(Box::new(move |committed| {
-        ear.lock().expect("nothing panics while it holds this").push(committed.clone());
+        ear.lock().expect("nothing panics while it holds this").extend_from_slice(committed);
     }));
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -420,10 +474,11 @@ fn count_up<S: DocStore>(docs: &S, it: &DocumentSelector, unique: usize) {
         let mut bytes = next.to_string().into_bytes();
         bytes.resize(bytes.len() + 300, b' ');
         let operations = vec![put(it, precondition, &etag, &bytes)];
-        let commit = Commit { tree: it.tree.clone(), at: Timestamp::ZERO, operations };
+        let commit = Commit { tree: it.tree.clone(), at: Timestamp::ZERO, operations, room: None };
         match wait(docs.commit(commit)).expect("a sound engine commits") {
             Outcome::Done { .. } => return,
             Outcome::Failed { .. } => {}
+            Outcome::NoRoom => panic!("no bound was given"),
         }
     }
 }

@@ -82,7 +82,7 @@ impl Chronicle {
                 self.now = after;
                 Ok(())
             }
-            Ok(failed @ Outcome::Failed { .. }) => panic!("{failed:?}"),
+            Ok(failed @ (Outcome::Failed { .. } | Outcome::NoRoom)) => panic!("{failed:?}"),
             Err(error) => {
                 match &error {
                     StoreError::Full => self.full += 1,
@@ -196,7 +196,7 @@ pub(crate) fn commit(number: u64) -> Commit {
         put(&it, Precondition::None, &format!("{number}-{part}"), &body)
     };
     let operations = (0..number % 3 + u64::from(number.is_multiple_of(3))).map(operation).collect();
-    Commit { tree: tree(user), at: Timestamp::from_secs(number), operations }
+    Commit { tree: tree(user), at: Timestamp::from_secs(number), operations, room: None }
 }
 
 /// The scenario: two lives of commits. With `go_on`, a disk that refuses or fails does not end it.

@@ -31,6 +31,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Of the document, not of its record.
+    pub(crate) fn bytes(&self) -> u64 {
+        u64::from(self.bytes)
+    }
+
     fn key(&self) -> (&str, &str) {
         (&self.auid, &self.name)
     }
@@ -69,6 +74,11 @@ impl Index {
     pub(crate) fn get(&self, tree: &Tree, auid: &str, name: &str) -> Option<&Entry> {
         let entries = self.trees.get(tree)?;
         find(entries, auid, name).ok().map(|at| &entries[at])
+    }
+
+    /// What is known of the documents of a tree.
+    pub(crate) fn entries(&self, tree: &Tree) -> impl Iterator<Item = &Entry> {
+        self.trees.get(tree).into_iter().flatten()
     }
 
     /// The documents of a tree, in order.

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuar
 use std::time::Duration;
 
 use super::Options;
-use super::cache::Cache;
 use super::frame::{self, Kind, SEGMENT_HEADER, Stored};
 use super::index::{Index, Place};
 use super::queue::Queue;
 use crate::StoreError;
+use crate::cache::Cache;
 use crate::disk::{Disk, DiskFile};
 use crate::docs::feed::Recent;
 use crate::docs::{Listener, Position};
@@ -21,7 +21,8 @@ pub(crate) struct Shared<D: Disk> {
     pub(crate) options: Options,
     /// Written by the writer alone, and only with what is on disk.
     state: RwLock<State<D::File>>,
-    cache: Mutex<Cache>,
+    /// The bytes of documents by the place of their record: a place never holds another, so nothing here can be stale.
+    cache: Mutex<Cache<Place, Arc<[u8]>>>,
     pub(crate) queue: Queue,
     pub(crate) listener: Mutex<Option<Listener>>,
     pub(crate) _lock: D::Lock,
@@ -108,7 +109,7 @@ impl<D: Disk> Shared<D> {
         self.state.write().expect("nothing panics while it holds the index")
     }
 
-    pub(crate) fn cache(&self) -> MutexGuard<'_, Cache> {
+    pub(crate) fn cache(&self) -> MutexGuard<'_, Cache<Place, Arc<[u8]>>> {
         self.cache.lock().expect("nothing panics while it holds the cache")
     }
 }

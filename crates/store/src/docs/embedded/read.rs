@@ -22,14 +22,14 @@ impl<D: Disk> Shared<D> {
         let place = entry.place;
         let (etag, mime) = (entry.etag.clone(), entry.mime.clone());
         let modified = Timestamp::from_secs(entry.at);
-        if let Some(body) = self.cache().get(place) {
+        if let Some(body) = self.cache().get(&place) {
             return Ok(Some(Doc { etag, mime, body, modified }));
         }
         let segment = state.segment(place.segment).expect("a document stands in a segment");
         let file = Arc::clone(&segment.file);
         drop(state);
         let body = read_body(&*file, place, document)?;
-        self.cache().put(place, Arc::clone(&body));
+        self.cache().put(place, Arc::clone(&body), body.len());
         Ok(Some(Doc { etag, mime, body, modified }))
     }
 }

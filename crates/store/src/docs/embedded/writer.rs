@@ -10,12 +10,14 @@ use xcap::{Change, DocumentSelector, ETag, Tree, Version};
 use super::Options;
 use super::compact::Compaction;
 use super::frame::{Encoding, FRAME_HEADER, Frames, Kind, RECORD_HEADER, Record, SEGMENT_HEADER, TEXT_MAX};
-use super::index::Place;
+use super::index::{Entry, Index, Place};
 use super::log::{Shared, create_segment, refused};
 use super::queue::{Caller, Job, Work};
 use crate::StoreError;
 use crate::disk::{Disk, DiskFile};
-use crate::docs::{Commit, Committed, FeedEntry, Outcome, Position, Write, partition_of, whole_seconds};
+use crate::docs::{
+    Commit, Committed, FeedEntry, Outcome, Position, Room, Size, Write, partition_of, whole_seconds,
+};
 
 /// About how many bytes of the log one group takes.
 const GROUP: usize = 4 << 20;
@@ -113,10 +115,15 @@ struct New {
 }
 
 impl New {
-    fn etag(&self) -> Option<ETag> {
-        self.change.current.as_ref().map(|version| version.etag.clone())
+    fn known(&self) -> Option<Known> {
+        self.change.current.as_ref().map(|version| (version.etag.clone(), version.body.len() as u64))
     }
 }
+
+/// The version of a document, and its bytes.
+type Known = (ETag, u64);
+/// What commits of a group that is not on disk yet have made of documents.
+type Ahead = BTreeMap<DocumentSelector, Option<Known>>;
 
 impl<D: Disk> Writer<D> {
     fn run(&mut self) {
@@ -158,7 +165,7 @@ impl<D: Disk> Writer<D> {
         let state = self.shared.read();
         let mut position = state.position;
         // What the commits of this group have made of documents so far.
-        let mut ahead: BTreeMap<DocumentSelector, Option<ETag>> = BTreeMap::new();
+        let mut ahead: Ahead = BTreeMap::new();
         let mut planned = Vec::with_capacity(jobs.len());
         for Job { work, caller, .. } in jobs {
             let commit = match work {
@@ -175,13 +182,19 @@ impl<D: Disk> Writer<D> {
             };
             let (at, first) = (whole_seconds(commit.at), Position(position.0 + 1));
             let known = |document: &DocumentSelector| match ahead.get(document) {
-                Some(etag) => etag.clone(),
+                Some(known) => known.clone(),
                 None => state
                     .index
                     .get(&document.tree, &document.auid, &document.name)
-                    .map(|entry| entry.etag.clone()),
+                    .map(|entry| (entry.etag.clone(), entry.bytes())),
             };
-            let (outcome, changes) = match decide(commit, known) {
+            let (tree, room) = (commit.tree.clone(), commit.room);
+            let decided = decide(commit, known).and_then(|decided| {
+                let size = || size(&state.index, &ahead, &tree);
+                let fits = room.is_none_or(|room| decided.fits(room, size));
+                if fits { Ok(decided.changes) } else { Err(Outcome::NoRoom) }
+            });
+            let (outcome, changes) = match decided {
                 Err(failed) => (Ok(failed), Vec::new()),
                 Ok(changes)
                     if !encode(&mut self.frames, &changes, first, at, half_segment(&self.shared.options)) =>
@@ -190,7 +203,7 @@ impl<D: Disk> Writer<D> {
                 }
                 Ok(changes) => {
                     position.0 += changes.len() as u64;
-                    ahead.extend(changes.iter().map(|new| (new.change.document.clone(), new.etag())));
+                    ahead.extend(changes.iter().map(|new| (new.change.document.clone(), new.known())));
                     (Ok(Outcome::Done { position }), changes)
                 }
             };
@@ -252,18 +265,23 @@ impl<D: Disk> Writer<D> {
     /// The group is on disk: readers see it, then the listener, then the callers.
     fn apply(&mut self, planned: Vec<Planned>) {
         self.show(&planned);
-        let mut listener = self.shared.listener.lock().expect("a listener does not panic");
-        for planned in planned {
-            let Planned { caller, outcome, changes, first, .. } = planned;
-            if let Some(listener) = &mut *listener {
-                for (New { change, .. }, position) in changes.into_iter().zip(first.0..) {
-                    let (position, partition) = (Position(position), partition_of(&change.document.tree));
-                    listener(&Committed { position, partition, change });
-                }
+        let mut committed = Vec::with_capacity(planned.len());
+        let mut answers = Vec::with_capacity(planned.len());
+        for Planned { caller, outcome, changes, first, .. } in planned {
+            for (New { change, .. }, position) in changes.into_iter().zip(first.0..) {
+                let (position, partition) = (Position(position), partition_of(&change.document.tree));
+                committed.push(Committed { position, partition, change });
             }
-            caller.answer(outcome);
+            answers.push((caller, outcome));
+        }
+        let mut listener = self.shared.listener.lock().expect("a listener does not panic");
+        if let Some(listener) = listener.as_mut().filter(|_| !committed.is_empty()) {
+            listener(&committed.into());
         }
         drop(listener);
+        for (caller, outcome) in answers {
+            caller.answer(outcome);
+        }
         self.compaction.settle(&self.shared);
     }
 
@@ -280,16 +298,16 @@ impl<D: Disk> Writer<D> {
             let is_moved = stored.record.position <= state.position.0;
             if is_moved {
                 if let Some(before) = before {
-                    cache.moved(before, place);
+                    cache.moved(&before, place);
                 }
                 continue;
             }
             if let Some(before) = before {
-                cache.remove(before);
+                cache.remove(&before);
             }
             let new = bodies.next().expect("a record was made from each change");
             if let Some(version) = &new.change.current {
-                cache.put(place, Arc::clone(&version.body));
+                cache.put(place, Arc::clone(&version.body), version.body.len());
             }
         }
         drop(cache);
@@ -320,16 +338,52 @@ impl<D: Disk> Writer<D> {
     }
 }
 
-/// What a commit changes, given the versions that are there; or the first precondition that does not hold.
-fn decide(commit: Commit, known: impl Fn(&DocumentSelector) -> Option<ETag>) -> Result<Vec<New>, Outcome> {
+/// How large a tree is when what is ahead is on disk.
+fn size(index: &Index, ahead: &Ahead, tree: &Tree) -> Size {
+    let mut size = Size::default();
+    index.entries(tree).for_each(|entry| size.add(Some(entry.bytes())));
+    for (document, known) in ahead.iter().filter(|(document, _)| document.tree == *tree) {
+        size.remove(index.get(tree, &document.auid, &document.name).map(Entry::bytes));
+        size.add(known.as_ref().map(|(_, bytes)| *bytes));
+    }
+    size
+}
+
+/// What a commit comes to.
+#[derive(Default)]
+struct Decided {
+    changes: Vec<New>,
+    /// What is gone of the tree, and what is new.
+    gone: Size,
+    made: Size,
+}
+
+impl Decided {
+    /// Whether a tree of that size has room for it. What is no more than what it replaces needs none.
+    fn fits(&self, room: Room, size: impl FnOnce() -> Size) -> bool {
+        let Self { gone, made, .. } = *self;
+        if made.documents <= gone.documents && made.bytes <= gone.bytes {
+            return true;
+        }
+        let before = size();
+        let after = Size {
+            documents: before.documents + made.documents - gone.documents,
+            bytes: before.bytes + made.bytes - gone.bytes,
+        };
+        room.allows(before, after)
+    }
+}
+
+/// What a commit changes, given what is there; or the first precondition that does not hold.
+fn decide(commit: Commit, known: impl Fn(&DocumentSelector) -> Option<Known>) -> Result<Decided, Outcome> {
     let is_one = commit.operations.len() == 1;
-    let mut changes: Vec<New> = Vec::with_capacity(commit.operations.len());
+    let mut decided = Decided::default();
     // What the operations so far have made of documents.
-    let mut own: BTreeMap<DocumentSelector, Option<ETag>> = BTreeMap::new();
+    let mut own: Ahead = BTreeMap::new();
     for operation in commit.operations {
         let document =
             DocumentSelector { auid: operation.auid, tree: commit.tree.clone(), name: operation.name };
-        let previous = own.get(&document).cloned().unwrap_or_else(|| known(&document));
+        let (previous, bytes) = own.get(&document).cloned().unwrap_or_else(|| known(&document)).unzip();
         if !operation.precondition.holds(previous.as_ref()) {
             return Err(Outcome::Failed { document, current: previous });
         }
@@ -340,12 +394,15 @@ fn decide(commit: Commit, known: impl Fn(&DocumentSelector) -> Option<ETag>) -> 
             Write::Put { etag, mime, body } => (Some(Version { etag, body }), mime),
         };
         let new = New { change: Change { document, previous, current }, mime };
+        let known = new.known();
+        decided.gone.add(bytes);
+        decided.made.add(known.as_ref().map(|(_, bytes)| *bytes));
         if !is_one {
-            own.insert(new.change.document.clone(), new.etag());
+            own.insert(new.change.document.clone(), known);
         }
-        changes.push(new);
+        decided.changes.push(new);
     }
-    Ok(changes)
+    Ok(decided)
 }
 
 /// Adds the changes of one commit as a frame; false, and nothing, if it would be longer than `limit`.

@@ -54,8 +54,8 @@ pub struct Decision {
     /// What must be durable first. If the document is no longer at `expected`, or [`Index::reserve`] refuses, nothing was
     /// done: read and decide again.
     pub commit: Option<Commit>,
-    /// What was made of the bytes of the document on the way, to be kept for later requests: of those that are committed, or
-    /// of those that are stored if nothing is.
+    /// What was made of the bytes of the document on the way and is new, to be kept for later requests: of those that are
+    /// committed, or of those that are stored if nothing is.
     pub reading: Option<Reading>,
 }
 

@@ -229,6 +229,9 @@ tables! {
         user_max: Octets = Octets(8 << 20), restart;
         /// Memory for documents that were read or written lately; the others are read from the disk.
         cache: Octets = Octets(256 << 20), restart;
+        /// Memory for the trees of documents that were asked for or written lately, some three times as large as those: a
+        /// request for an element in one of them need not read it. 0: none is kept.
+        tree_cache: Octets = Octets(64 << 20), restart;
         /// Least time between two NOTIFYs of changes of documents to one subscriber (RFC 5875 §4.10). What changes meanwhile
         /// is told together. "0s": every change is told at once.
         changes_pace: Duration = Duration::from_secs(5), reload;

@@ -68,6 +68,10 @@ fn documents(out: &mut String, status: &Status, entrance: &EntranceView) {
     let behind = committed.saturating_sub(heard);
     counter(out, "rollcall_document_changes_total", "Changes of documents that were committed.", committed);
     gauge(out, "rollcall_document_feed_lag", "Committed changes that a shard has not taken in yet.", behind);
+    if let Some(trees) = &entrance.trees {
+        let help = "Octets of the trees of documents that are kept; their bound is xdm.tree-cache.";
+        gauge(out, "rollcall_document_tree_bytes", help, trees() as u64);
+    }
     let Some(stats) = entrance.stats.as_ref().map(|stats| stats()) else { return };
     gauge(out, "rollcall_documents", "Documents.", stats.documents);
     gauge(out, "rollcall_document_bytes", "Their octets.", stats.document_bytes);

@@ -15,10 +15,11 @@ use std::sync::mpsc::Sender;
 use documents::watcherinfo::Watcher;
 use node::{Answer, Effects, Enquiry, Entry, Letter, Locate, Settings, ShardId, Storage, enter, overloaded};
 use sip_stack::{Flow, Protocol};
+use store::docs::Committed;
 use transport::mailbox::{Refused, Slot};
 use transport::poll::Waker;
 use transport::tcp::{StreamEvent, Streams};
-use xcap::{Change, Unavailable};
+use xcap::Unavailable;
 
 use self::bundle::Bundle;
 use crate::explain::Why;
@@ -36,8 +37,8 @@ pub enum Order {
     Committed(u64),
     /// The answer to a question of the shard's.
     Documents(Box<Enquiry>, Result<Answer, Unavailable>),
-    /// A document has changed.
-    Changed(Arc<Change>),
+    /// Documents have changed, in this order.
+    Changed(Arc<[Committed]>),
     /// What an owner of another shard writes to one of this.
     Letter(Box<Letter>),
     /// Where a next hop leads that the shard asked for.

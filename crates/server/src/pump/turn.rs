@@ -138,9 +138,11 @@ impl Turn {
             Order::Documents(enquiry, found) => {
                 self.shard.documents(now, &enquiry, found, &mut progress.effects);
             }
-            Order::Changed(change) => {
-                self.shard.changed(now, &change, &mut progress.effects);
-                self.status.shards[usize::from(self.me.0)].heard.fetch_add(1, Ordering::Relaxed);
+            Order::Changed(changes) => {
+                for committed in &*changes {
+                    self.shard.changed(now, &committed.change, &mut progress.effects);
+                }
+                self.board().heard.fetch_add(changes.len() as u64, Ordering::Relaxed);
             }
             Order::Letter(letter) => self.shard.letter(now, *letter, &mut progress.effects),
             Order::Located(locate, places) => {

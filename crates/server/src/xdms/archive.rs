@@ -2,14 +2,16 @@
 
 use core::time::Duration;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use node::Epoch;
 use sip::Aor;
-use store::StoreError;
-use store::docs::{Commit, Committed, DocStore, Operation, Outcome, Precondition, Write};
-use xcap::{Change, DocumentSelector, Tree, Version};
-use xdm::{Answer, Decision, EntityTags, Index, Listed, Method, Request, Settings, Snapshot, Stored, Xdms};
+use store::docs::{Commit, DocStore, Listener, Operation, Outcome, Precondition, Room, Write};
+use store::{Cache, StoreError};
+use xcap::{Change, DocumentSelector, ETag, Tree, Version};
+use xdm::{
+    Answer, Decision, EntityTags, Index, Listed, Method, Reading, Request, Settings, Snapshot, Stored, Xdms,
+};
 
 use crate::clock::Clock;
 
@@ -21,14 +23,16 @@ const LANES: usize = 1024;
 /// or another node's.
 const TRIES: usize = 16;
 
-/// Who else is told of every committed change, in the order of commits. Called by the thread that commits.
-pub type Hearer = Box<dyn FnMut(&Committed) + Send>;
+/// Who else is told of committed changes, in the order of commits. Called by the thread that commits.
+pub type Hearer = Listener;
 
 /// All documents of this node.
 pub struct Archive<D> {
     xdms: Xdms,
     store: Arc<D>,
     index: Arc<RwLock<Index>>,
+    /// What was made of the versions of documents that were asked for or written lately.
+    readings: Mutex<Cache<DocumentSelector, (ETag, Reading)>>,
     tags: Mutex<Tags>,
     lanes: Box<[tokio::sync::Mutex<()>]>,
     hasher: RandomState,
@@ -43,9 +47,11 @@ struct Tags {
 }
 
 impl<D: DocStore> Archive<D> {
-    /// Reads what must be known over all users, and tells `hearer` of every change from now on.
+    /// Reads what must be known over all users, and tells `hearer` of every change from now on. Trees of documents are kept
+    /// in `trees` bytes of memory.
     pub async fn open(
         settings: Settings,
+        trees: usize,
         store: Arc<D>,
         epoch: Epoch,
         clock: Clock,
@@ -64,8 +70,10 @@ impl<D: DocStore> Archive<D> {
         let mut hearer = hearer;
         let told = Arc::clone(&index);
         store.listen(Box::new(move |committed| {
-            if Index::concerns(&committed.change.document) {
-                told.write().unwrap_or_else(PoisonError::into_inner).apply(&committed.change);
+            for change in committed.iter().map(|committed| &committed.change) {
+                if Index::concerns(&change.document) {
+                    told.write().unwrap_or_else(PoisonError::into_inner).apply(change);
+                }
             }
             hearer(committed);
         }));
@@ -73,6 +81,7 @@ impl<D: DocStore> Archive<D> {
             xdms: Xdms::new(settings),
             store,
             index,
+            readings: Mutex::new(Cache::new(trees)),
             tags: Mutex::new(Tags { idle: Vec::new(), life, lanes: 0 }),
             lanes: (0..LANES).map(|_| tokio::sync::Mutex::default()).collect(),
             hasher: RandomState::new(),
@@ -109,22 +118,54 @@ impl<D: DocStore> Archive<D> {
             Some(lane) => Some(lane.lock().await),
             None => None,
         };
+        // Whether there is room the commit says; what a user has is listed when it says no.
+        let mut lists = !writes;
         for _ in 0..TRIES {
             let document = match plan.document() {
                 Some(document) => self.read(document).await?,
                 None => None,
             };
-            let listing = match plan.listing() {
+            let listing = match plan.listing().filter(|_| lists) {
                 Some(tree) => self.list(tree).await?,
                 None => Vec::new(),
             };
-            let Decision { answer, commit } = self.decide(request, &plan, document, listing);
-            let Some(commit) = commit else { return Ok(answer) };
-            if self.commit(commit).await? {
+            let Decision { answer, commit, reading } = self.decide(request, &plan, document, listing);
+            let Some(commit) = commit else {
+                if let (Some(document), Some(etag)) = (plan.document(), &answer.etag) {
+                    self.keep(document, etag, reading);
+                }
                 return Ok(answer);
+            };
+            let document = commit.document.clone();
+            match self.commit(commit).await? {
+                Outcome::Done { .. } => {
+                    match &answer.etag {
+                        Some(etag) => self.keep(&document, etag, reading),
+                        None => _ = self.readings().remove(&document),
+                    }
+                    return Ok(answer);
+                }
+                Outcome::NoRoom => lists = true,
+                Outcome::Failed { .. } => {}
             }
         }
         Err(StoreError::Unavailable { retry_after: Duration::from_secs(1) })
+    }
+
+    /// How many bytes the trees of documents take.
+    pub fn trees_bytes(&self) -> usize {
+        self.readings().bytes()
+    }
+
+    fn readings(&self) -> MutexGuard<'_, Cache<DocumentSelector, (ETag, Reading)>> {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, document: &DocumentSelector, etag: &ETag, reading: Option<Reading>) {
+        if let Some(reading) = reading {
+            let size = reading.size();
+            self.readings().put(document.clone(), (etag.clone(), reading), size);
+        }
     }
 
     fn decide(
@@ -135,8 +176,12 @@ impl<D: DocStore> Archive<D> {
         listing: Vec<Listed>,
     ) -> Decision {
         let mut tags = self.take_tags();
+        let kept = plan.document().zip(document.as_ref()).and_then(|(document, stored)| {
+            let (etag, reading) = self.readings().get(document)?;
+            (etag == stored.etag).then_some(reading)
+        });
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
-        let snapshot = Snapshot { document, listing, index: &index };
+        let snapshot = Snapshot { document, reading: kept, listing, index: &index };
         let decision = self.xdms.decide(self.clock.now(), request, plan, &snapshot, &mut tags);
         drop(index);
         self.tags.lock().unwrap_or_else(PoisonError::into_inner).idle.push(tags);
@@ -151,18 +196,21 @@ impl<D: DocStore> Archive<D> {
         })
     }
 
-    /// Whether it was made; if not, something else was there first.
-    async fn commit(&self, commit: xdm::Commit) -> Result<bool, StoreError> {
+    /// What became of it. If nothing did, something else was there first.
+    async fn commit(&self, commit: xdm::Commit) -> Result<Outcome, StoreError> {
+        let limits = &self.xdms.settings().limits;
+        let room = Room { documents: limits.documents as u64, bytes: limits.bytes as u64 };
+        let room = matches!(commit.document.tree, Tree::User(_)).then_some(room);
         if commit.services.is_empty() {
-            return commit_to(&*self.store, &commit, self.clock).await;
+            return commit_to(&*self.store, &commit, room, self.clock).await;
         }
         if !self.index.write().unwrap_or_else(PoisonError::into_inner).reserve(&commit) {
-            return Ok(false);
+            return Ok(Outcome::Failed { document: commit.document, current: commit.expected });
         }
         // A client that goes away takes its request along, but what is set aside for it must be set free in any case.
         let (store, index, clock) = (Arc::clone(&self.store), Arc::clone(&self.index), self.clock);
         let made = tokio::spawn(async move {
-            let made = commit_to(&*store, &commit, clock).await;
+            let made = commit_to(&*store, &commit, room, clock).await;
             index.write().unwrap_or_else(PoisonError::into_inner).release(&commit);
             made
         });
@@ -198,7 +246,12 @@ async fn learn<D: DocStore>(store: &D, auid: &str, tree: &Tree, index: &mut Inde
     Ok(())
 }
 
-async fn commit_to<D: DocStore>(store: &D, commit: &xdm::Commit, clock: Clock) -> Result<bool, StoreError> {
+async fn commit_to<D: DocStore>(
+    store: &D,
+    commit: &xdm::Commit,
+    room: Option<Room>,
+    clock: Clock,
+) -> Result<Outcome, StoreError> {
     let precondition = match &commit.expected {
         Some(etag) => Precondition::Match(vec![etag.clone()]),
         None => Precondition::Absent,
@@ -211,8 +264,8 @@ async fn commit_to<D: DocStore>(store: &D, commit: &xdm::Commit, clock: Clock) -
     };
     let DocumentSelector { auid, tree, name } = commit.document.clone();
     let operations = vec![Operation { auid, name, precondition, write }];
-    match store.commit(Commit { tree, at: clock.now(), operations }).await? {
-        Outcome::Done { .. } => Ok(true),
-        Outcome::Failed { .. } => Ok(false),
-    }
+    store.commit(Commit { tree, at: clock.now(), operations, room }).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,9 +48,9 @@ impl XdmCounts {
         }
     }
 
-    /// Counts a committed change.
-    pub fn committed(&self) {
-        self.committed.fetch_add(1, Ordering::Relaxed);
+    /// Counts committed changes.
+    pub fn committed(&self, changes: usize) {
+        self.committed.fetch_add(changes as u64, Ordering::Relaxed);
     }
 
     /// Changes committed.

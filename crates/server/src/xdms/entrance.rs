@@ -77,6 +77,8 @@ pub struct EntranceView {
     pub http: Arc<Counts>,
     /// What the document servers did.
     pub xdm: Arc<XdmCounts>,
+    /// Octets of the trees of documents that are kept, where there are documents.
+    pub trees: Option<Arc<dyn Fn() -> usize + Send + Sync>>,
     /// The store of the documents in numbers, where it is on disk.
     pub stats: Option<Arc<dyn Fn() -> Stats + Send + Sync>>,
 }
@@ -218,11 +220,14 @@ impl Plan<'_> {
         let archive = if config.roles.xdm {
             let declared = declared(&config.xdm).map_err(EntranceError::Usage)?;
             let settings = Settings { declared, ..settings(config, &addresses) };
-            let opened = Archive::open(settings, store, self.epoch, self.clock, counting(&xdm, hearer));
+            let trees = config.xdm.tree_cache.0;
+            let opened =
+                Archive::open(settings, trees, store, self.epoch, self.clock, counting(&xdm, hearer));
             Some(Arc::new(runtime.block_on(opened)?))
         } else {
             None
         };
+        let trees = archive.clone().map(|archive| Arc::new(move || archive.trees_bytes()) as Arc<_>);
         let documents = archive.as_ref().map(|archive| Arc::clone(archive) as Arc<dyn Shelves>);
         let site = XdmSite {
             archive,
@@ -239,7 +244,7 @@ impl Plan<'_> {
         };
         let house = Arc::new(House::new(site, limits(config), self.clock));
         let listeners = Listeners::start(runtime.handle(), bound, tls.as_ref(), &house)?;
-        let view = EntranceView { http: Arc::clone(&house.counts), xdm, stats: None };
+        let view = EntranceView { http: Arc::clone(&house.counts), xdm, trees, stats: None };
         let site = Box::new(Tenant(house));
         Ok(Entrance { addresses, certificate, view, documents, site, listeners, runtime })
     }
@@ -261,11 +266,11 @@ impl<D: DocStore> Changeable for Tenant<D> {
     }
 }
 
-/// Counts every change on its way to who hears of it.
+/// Counts all changes on their way to who hears of it.
 fn counting(counts: &Arc<XdmCounts>, mut hearer: Hearer) -> Hearer {
     let counts = Arc::clone(counts);
     Box::new(move |committed| {
-        counts.committed();
+        counts.committed(committed.len());
         hearer(committed);
     })
 }

@@ -43,6 +43,10 @@ impl Xdms {
         let Stored { etag, modified, .. } = stored;
         let modified = (modified != sip_stack::Timestamp::ZERO).then_some(modified);
         let answer = Answer { etag: Some(etag), modified, ..answer };
-        Ok(Decision { answer, commit: None, reading: reading.filter(|_| snapshot.document.is_some()) })
+        Ok(Decision {
+            answer,
+            commit: None,
+            reading: reading.filter(|_| snapshot.document.is_some() && snapshot.reading.is_none()),
+        })
     }
 }

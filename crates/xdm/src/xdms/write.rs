@@ -41,7 +41,10 @@ impl Xdms {
         }
         let edit = edit.map_err(|refusal| Refusal::edit(refusal, &limits))?;
         match edit.graft() {
-            Some(graft) if graft.is_idle() => Ok(unchanged(current, Some(reading.clone()))),
+            Some(graft) if graft.is_idle() => {
+                let new = Some(reading.clone()).filter(|_| snapshot.reading.is_none());
+                Ok(unchanged(current, new))
+            }
             Some(graft) => {
                 let read = graft.read(&limits);
                 let (tree, at) = read.map_err(|error| Refusal::document(error, &limits))?;
@@ -92,7 +95,7 @@ impl Xdms {
         tags: &mut EntityTags,
     ) -> Result<Decision, Refusal> {
         if let Some(current) = snapshot.document.as_ref().filter(|current| *current.body == *body) {
-            return Ok(unchanged(current, snapshot.reading.clone()));
+            return Ok(unchanged(current, None));
         }
         let limits = self.settings.limits.xml();
         let tree = xml::Tree::keep(body, &limits).map_err(|error| Refusal::document(error, &limits))?;

@@ -102,7 +102,7 @@ fn path(name: &str) -> String {
 }
 
 fn alice() -> Principal {
-    Principal::user(sip::Aor::parse(OWNER).unwrap())
+    Principal::user(Aor::parse(OWNER).unwrap())
 }
 
 #[test]

@@ -20,7 +20,7 @@ mod telling;
 pub use door::{Entry, ShardId, enter, overloaded};
 pub use effects::{Answer, Effects, Enquiry, Locate, Outgoing, Question};
 pub use letters::Letter;
-pub use metrics::{Histogram, MetricKind, Metrics};
+pub use metrics::{Histogram, MetricKind, Metrics, Sizes};
 pub use record::{Epoch, Kind, Partition, Row, RowChange, RowKey};
 pub use settings::{Foreign, Limits, Listener, Lists, Oversize, Peer, Settings};
 pub use shard::{Place, Shard, Storage};

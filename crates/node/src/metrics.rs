@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use rls::roster::Virtual;
+
 /// A histogram of durations in powers of two of microseconds; the first bucket ends at 64 us, the last is open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
@@ -40,6 +42,43 @@ impl Histogram {
     }
 }
 
+/// A histogram of counts in powers of two: how many there are of something at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Counts per bucket: bucket `i` holds what is `1 << i` at most, and more than the bucket before it.
+    pub buckets: [u64; Sizes::BUCKETS],
+    /// Sum of all.
+    pub sum: u64,
+    /// How many.
+    pub count: u64,
+}
+
+impl Sizes {
+    /// Number of buckets; the last ends nowhere.
+    pub const BUCKETS: usize = 14;
+
+    /// Counts one.
+    pub fn record(&mut self, size: usize) {
+        let bucket = size.next_power_of_two().trailing_zeros() as usize;
+        self.buckets[bucket.min(Self::BUCKETS - 1)] += 1;
+        self.sum += size as u64;
+        self.count += 1;
+    }
+
+    /// The most that a bucket holds; `None` for the open one.
+    pub const fn bound(bucket: usize) -> Option<u64> {
+        if bucket + 1 < Self::BUCKETS { Some(1 << bucket) } else { None }
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.buckets.iter_mut().zip(&other.buckets) {
+            *mine += theirs;
+        }
+        self.sum += other.sum;
+        self.count += other.count;
+    }
+}
+
 macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $name:ident: $kind:ident,)+) => {
         /// Counters and gauges of one shard, or the sum over several.
@@ -48,6 +87,10 @@ macro_rules! metrics {
             $($(#[doc = $doc])+ pub $name: u64,)+
             /// From the PUBLISH that changed a view to the NOTIFY that carries it leaving here.
             pub publish_to_notify: Histogram,
+            /// Resources of a list, each time that one was put together or edited.
+            pub list_sizes: Sizes,
+            /// Resources that one NOTIFY of a list told of.
+            pub list_changes_told: Sizes,
         }
 
         /// Whether a number only grows.
@@ -64,6 +107,8 @@ macro_rules! metrics {
             pub fn add(&mut self, other: &Self) {
                 $(self.$name += other.$name;)+
                 self.publish_to_notify.add(&other.publish_to_notify);
+                self.list_sizes.add(&other.list_sizes);
+                self.list_changes_told.add(&other.list_changes_told);
             }
 
             /// Name, kind, help text and value of each number, in the order of declaration.
@@ -72,6 +117,24 @@ macro_rules! metrics {
             }
         }
     };
+}
+
+impl Metrics {
+    /// Virtual subscriptions of lists have come to stand otherwise.
+    pub(crate) fn virtuals(&mut self, moved: &Virtual) {
+        for (gauge, more) in [
+            (&mut self.list_local_unknown, moved.local.unknown),
+            (&mut self.list_local_active, moved.local.active),
+            (&mut self.list_local_pending, moved.local.pending),
+            (&mut self.list_local_terminated, moved.local.terminated),
+            (&mut self.list_foreign_unknown, moved.foreign.unknown),
+            (&mut self.list_foreign_active, moved.foreign.active),
+            (&mut self.list_foreign_pending, moved.foreign.pending),
+            (&mut self.list_foreign_terminated, moved.foreign.terminated),
+        ] {
+            *gauge = gauge.wrapping_add_signed(more);
+        }
+    }
 }
 
 metrics! {
@@ -101,6 +164,22 @@ metrics! {
     lists: Gauge,
     /// Resources in these lists.
     list_resources: Gauge,
+    /// Resources of lists here that nothing is known of.
+    list_local_unknown: Gauge,
+    /// Resources of lists here that have a state to show.
+    list_local_active: Gauge,
+    /// Resources of lists here that have not decided.
+    list_local_pending: Gauge,
+    /// Resources of lists here, or nowhere, that are over.
+    list_local_terminated: Gauge,
+    /// Resources of lists in other domains that nothing is known of.
+    list_foreign_unknown: Gauge,
+    /// Resources of lists in other domains that have a state to show.
+    list_foreign_active: Gauge,
+    /// Resources of lists in other domains that have not decided.
+    list_foreign_pending: Gauge,
+    /// Resources of lists in other domains that are over.
+    list_foreign_terminated: Gauge,
     /// NOTIFYs of lists sent, retransmissions not counted.
     list_notify_sent: Counter,
     /// Resources that NOTIFYs of lists told of.
@@ -191,4 +270,23 @@ metrics! {
     requests_waiting: Gauge,
     /// Deadlines handled more than a second late, ever.
     timers_overdue: Counter,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_counted_in_the_bucket_that_reaches_up_to_it() {
+        let mut sizes = Sizes::default();
+        for (size, bucket) in
+            [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (1000, 10), (usize::MAX / 4, 13)]
+        {
+            let before = sizes.buckets[bucket];
+            sizes.record(size);
+            assert_eq!(sizes.buckets[bucket], before + 1, "{size}");
+            assert!(Sizes::bound(bucket).is_none_or(|most| size as u64 <= most));
+        }
+        assert_eq!(sizes.count, 8);
+    }
 }

@@ -80,6 +80,8 @@ struct Device {
     told: Told,
     /// What it knows once the NOTIFY without an answer is delivered.
     telling: Told,
+    /// That NOTIFY said less than was owed, as more did not fit.
+    more: bool,
     /// Its first NOTIFY waits until then for states that are on their way.
     held_until: Timestamp,
     /// It is owed that NOTIFY, and waits.

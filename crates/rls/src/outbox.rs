@@ -5,6 +5,8 @@ use std::sync::Arc;
 use sip_stack::subscriptions;
 use xcap::{Tree, Want};
 
+use crate::roster::Virtual;
+
 /// The effects of one or more events, in order. A caller's buffer: an event costs no allocation for it.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -20,6 +22,10 @@ pub struct Outbox {
     pub asks: Vec<Ask>,
     /// Numbers for the operator.
     pub counts: Counts,
+    /// How many resources the lists have that were put together or edited.
+    pub sizes: Vec<usize>,
+    /// How many resources each NOTIFY told of.
+    pub told: Vec<usize>,
 }
 
 impl Outbox {
@@ -52,6 +58,8 @@ pub struct Counts {
     pub split: u64,
     /// Resources in lists: how many more there are.
     pub resources: i64,
+    /// The virtual subscriptions to them: how many more stand how.
+    pub virtuals: Virtual,
     /// References and entries of lists that were left out: they lead nowhere, in a circle, or beyond a limit.
     pub left_out: u64,
 }

@@ -30,6 +30,60 @@ pub struct Body {
     pub bytes: Arc<[u8]>,
 }
 
+/// How many virtual subscriptions stand how; or how many more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standings {
+    /// Nothing is known yet.
+    pub unknown: i64,
+    /// There is a state to show.
+    pub active: i64,
+    /// Nobody has decided.
+    pub pending: i64,
+    /// Over.
+    pub terminated: i64,
+}
+
+impl Standings {
+    fn count(&mut self, shown: Option<&Shown>, more: i64) {
+        *match shown {
+            None => &mut self.unknown,
+            Some(Shown::Active(_)) => &mut self.active,
+            Some(Shown::Pending) => &mut self.pending,
+            Some(Shown::Terminated(_)) => &mut self.terminated,
+        } += more;
+    }
+
+    /// Adds others.
+    pub fn add(&mut self, other: &Self) {
+        self.unknown += other.unknown;
+        self.active += other.active;
+        self.pending += other.pending;
+        self.terminated += other.terminated;
+    }
+}
+
+/// The same by where the resources are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Virtual {
+    /// In this installation, or nowhere.
+    pub local: Standings,
+    /// In another domain.
+    pub foreign: Standings,
+}
+
+impl Virtual {
+    fn count(&mut self, resource: &Resource, more: i64) {
+        let standings = if resource.is_foreign { &mut self.foreign } else { &mut self.local };
+        standings.count(resource.shown.as_ref(), more);
+    }
+
+    /// Adds others.
+    pub fn add(&mut self, other: &Self) {
+        self.local.add(&other.local);
+        self.foreign.add(&other.foreign);
+    }
+}
+
 /// A resource of the list.
 #[derive(Clone, Debug)]
 struct Resource {
@@ -39,6 +93,8 @@ struct Resource {
     name: Option<Name>,
     /// None while nothing is known.
     shown: Option<Shown>,
+    /// Its state comes from another domain.
+    is_foreign: bool,
     /// The number of the change that made it as it is.
     changed: u64,
 }
@@ -61,6 +117,8 @@ pub struct Roster {
     gone: Vec<Gone>,
     changes: u64,
     serial: u32,
+    /// What became of the virtual subscriptions since that was taken.
+    moved: Virtual,
 }
 
 impl Roster {
@@ -82,6 +140,11 @@ impl Roster {
     /// What is known of a resource.
     pub fn shown(&self, serial: u32) -> Option<&Shown> {
         self.resource(serial)?.shown.as_ref()
+    }
+
+    /// What became of the virtual subscriptions since the last time.
+    pub fn take_moved(&mut self) -> Virtual {
+        core::mem::take(&mut self.moved)
     }
 
     /// The number of the last change.

@@ -6,13 +6,13 @@ use core::fmt::Write;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 
-use node::{Histogram, MetricKind, Metrics};
+use node::{Histogram, MetricKind, Metrics, Sizes};
 
 use crate::status::Status;
 use crate::xdms::entrance::EntranceView;
 
 /// Numbers that belong to one family, told apart by a label: prefix of the name, family, help, label.
-const FAMILIES: [(&str, &str, &str, &str); 6] = [
+const FAMILIES: [(&str, &str, &str, &str); 8] = [
     (
         "subscriptions_presence_",
         "subscriptions",
@@ -24,6 +24,18 @@ const FAMILIES: [(&str, &str, &str, &str); 6] = [
         "subscriptions",
         "Subscriptions by event package and state.",
         "package=\"xcap-diff\",state",
+    ),
+    (
+        "list_local_",
+        "list_virtual_subscriptions",
+        "Resources of lists by where they are and how they stand.",
+        "at=\"local\",state",
+    ),
+    (
+        "list_foreign_",
+        "list_virtual_subscriptions",
+        "Resources of lists by where they are and how they stand.",
+        "at=\"foreign\",state",
     ),
     ("publish_", "publish", "PUBLISH requests by what became of them.", "result"),
     ("subscribe_", "subscribe", "SUBSCRIBE requests by what became of them.", "result"),
@@ -115,10 +127,27 @@ fn node_numbers(out: &mut String, metrics: &Metrics) {
     }
     let help = "From the PUBLISH that changed a view to the NOTIFY that carries it leaving the server.";
     histogram(out, "rollcall_publish_to_notify_seconds", help, &metrics.publish_to_notify);
+    let help = "Resources of a list, each time that one was put together or edited.";
+    sizes(out, "rollcall_list_sizes", help, &metrics.list_sizes);
+    let help = "Resources that one NOTIFY of a list told of.";
+    sizes(out, "rollcall_list_changes_told", help, &metrics.list_changes_told);
 }
 
 fn histogram(out: &mut String, name: &str, help: &str, histogram: &Histogram) {
     histogram_of(out, name, help, histogram, seconds);
+}
+
+fn sizes(out: &mut String, name: &str, help: &str, sizes: &Sizes) {
+    head(out, name, "histogram", help);
+    let bucket = format!("{name}_bucket");
+    let mut below = 0;
+    for (index, count) in sizes.buckets.iter().enumerate() {
+        below += count;
+        let bound = Sizes::bound(index).map_or_else(|| "+Inf".to_owned(), |bound| bound.to_string());
+        line(out, &bucket, &format!("le=\"{bound}\""), &below.to_string());
+    }
+    line(out, &format!("{name}_sum"), "", &sizes.sum.to_string());
+    line(out, &format!("{name}_count"), "", &sizes.count.to_string());
 }
 
 /// `unit` turns what the histogram counts into what the name says.
@@ -208,6 +237,7 @@ mod tests {
         let status = Status::new(2);
         let mut metrics = Metrics { publish_initial: 3, ..Metrics::default() };
         metrics.publish_to_notify.record(Duration::from_micros(100));
+        metrics.list_sizes.record(50);
         status.shards[1].show(metrics);
         let text = text(&status, Duration::from_millis(1500), None, None);
         let mut families = std::collections::BTreeSet::new();
@@ -230,6 +260,10 @@ mod tests {
             "rollcall_publish_to_notify_seconds_bucket{le=\"+Inf\"} 1",
             "rollcall_publish_to_notify_seconds_sum 0.0001",
             "rollcall_subscriptions{package=\"presence\",state=\"active\"} 0",
+            "rollcall_list_virtual_subscriptions{at=\"foreign\",state=\"active\"} 0",
+            "rollcall_list_sizes_bucket{le=\"32\"} 0",
+            "rollcall_list_sizes_bucket{le=\"64\"} 1",
+            "rollcall_list_sizes_sum 50",
             "rollcall_shard_queue_depth{shard=\"1\"} 0",
             "rollcall_store_healthy 1",
             "rollcall_uptime_seconds 1.5",

@@ -90,6 +90,8 @@ struct World {
     cseq: u32,
     tag: Option<String>,
     heard: u32,
+    /// Octets of the largest NOTIFY.
+    largest: usize,
     etags: BTreeMap<u64, String>,
     branches: u64,
     answers: Vec<Message>,
@@ -117,6 +119,7 @@ impl World {
             cseq: 0,
             tag: None,
             heard: 0,
+            largest: 0,
             etags: BTreeMap::new(),
             branches: 0,
             answers: Vec::new(),
@@ -140,6 +143,7 @@ impl World {
                 continue;
             }
             if said.flow.remote == flow(9).remote {
+                self.largest = self.largest.max(said.bytes.len());
                 let cseq = message.cseq().expect("it has one").0;
                 if cseq > self.heard {
                     self.heard = cseq;
@@ -190,16 +194,20 @@ impl World {
     }
 
     fn subscribe(&mut self) {
+        let answer = self.try_to_subscribe();
+        assert_eq!(answer.status(), Some(200), "{answer}");
+        self.tag = answer.to_tag().map(str::to_owned);
+    }
+
+    fn try_to_subscribe(&mut self) -> Message {
         self.cseq += 1;
         let tag = self.tag.as_ref().map_or(String::new(), |tag| format!(";tag={tag}"));
-        let answer = self.ask(9, &format!(
+        self.ask(9, &format!(
             "SUBSCRIBE {LIST} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=BRANCH\r\nMax-Forwards: 70\r\n\
              From: <sip:bob@example.com>;tag=w{}\r\nTo: <{LIST}>{tag}\r\nCall-ID: list\r\nCSeq: {} SUBSCRIBE\r\n\
              Contact: <sip:bob@192.0.2.9>\r\nEvent: presence\r\nExpires: 3600\r\nSupported: eventlist\r\nContent-Length: 0\r\n\r\n",
             1, self.cseq
-        ));
-        assert_eq!(answer.status(), Some(200), "{answer}");
-        self.tag = answer.to_tag().map(str::to_owned);
+        ))
     }
 
     fn publish(&mut self, member: u64) {
@@ -238,6 +246,11 @@ impl World {
     fn edit(&mut self) -> Vec<String> {
         let chosen = (0..MEMBERS).filter(|_| self.random.below(2) == 0).collect::<Vec<_>>();
         let members: Vec<_> = chosen.iter().map(|member| format!("sip:user{member}@example.com")).collect();
+        self.write(&members);
+        members
+    }
+
+    fn write(&mut self, members: &[String]) {
         let entries: String = members.iter().map(|uri| format!("<rl:entry uri=\"{uri}\"/>")).collect();
         let document = format!(
             "<rls-services xmlns=\"urn:ietf:params:xml:ns:rls-services\" xmlns:rl=\"urn:ietf:params:xml:ns:resource-lists\">\
@@ -247,7 +260,6 @@ impl World {
         let now = self.now;
         let said = self.host.change(now, |library| library.write(now, &selector, Some(document.as_bytes())));
         self.take(said);
-        members
     }
 
     fn crash(&mut self) {
@@ -298,4 +310,42 @@ fn who_watches_a_list_knows_in_the_end_what_single_subscriptions_show() {
         known += expected.values().flatten().count();
     }
     assert!(known > 200, "the runs are about something: {known} documents");
+}
+
+fn many(count: u32) -> Vec<String> {
+    (0..count).map(|number| format!("sip:user{number:06}@example.com")).collect()
+}
+
+#[test]
+fn five_hundred_members_are_told_of_in_datagrams_of_bounded_size() {
+    let mut world = World::new(1);
+    world.lossy = false;
+    let members = many(500);
+    world.write(&members);
+    world.subscribe();
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.table.rows.keys().collect::<Vec<_>>(), members.iter().collect::<Vec<_>>());
+    assert!(world.table.rows.values().all(Option::is_some), "each with its state");
+    assert!(world.largest <= 1300, "{} octets", world.largest);
+    world.write(&members[250..]);
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.table.rows.len(), 250);
+    assert!(world.largest <= 1300, "{} octets", world.largest);
+}
+
+#[test]
+fn of_a_list_without_end_as_much_is_watched_as_the_limits_say() {
+    let mut world = World::new(1);
+    world.lossy = false;
+    world.write(&many(20_000));
+    world.subscribe();
+    world.pass(Duration::from_secs(60));
+    let first: Vec<_> = many(1000);
+    assert_eq!(world.table.rows.keys().collect::<Vec<_>>(), first.iter().collect::<Vec<_>>());
+    assert_eq!(world.host.metrics().list_left_out, 1);
+    // Beyond the limit of a document it cannot even be put together: 502, RFC 4826 §4.5.
+    let mut world = World::new(2);
+    world.lossy = false;
+    world.write(&many(100_000));
+    assert_eq!(world.try_to_subscribe().status(), Some(502));
 }

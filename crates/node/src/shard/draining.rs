@@ -95,6 +95,9 @@ impl Shard {
         self.metrics.list_resources_told += counts.resources_told;
         self.metrics.list_notify_split += counts.split;
         self.metrics.list_left_out += counts.left_out;
+        self.metrics.virtuals(&counts.virtuals);
+        outbox.sizes.drain(..).for_each(|size| self.metrics.list_sizes.record(size));
+        outbox.told.drain(..).for_each(|told| self.metrics.list_changes_told.record(told));
         self.metrics.list_resources = self.metrics.list_resources.wrapping_add_signed(counts.resources);
         let (mut follow, mut unfollow) =
             (core::mem::take(&mut outbox.follow), core::mem::take(&mut outbox.unfollow));

@@ -59,7 +59,8 @@ impl Shard {
     pub(super) fn ask(&mut self, place: u32, asks: &mut Vec<Ask>, out: &mut Effects) {
         for ask in asks.drain(..) {
             let Some(list) = self.owners.lists.get_mut(place) else { return };
-            let asker = |item| Asker { shard: self.place.shard.0, place, serial: list.serial(), item };
+            let (shard, serial) = (self.place.shard.0, list.serial());
+            let asker = |item| Asker { shard, place, serial, item };
             match ask {
                 Ask::Watch(item, uri) => match resource(&uri, &self.settings) {
                     Resource::Here(aor) => {
@@ -67,6 +68,7 @@ impl Shard {
                         self.write_letter(Letter::Interest(aor, interest), out);
                     }
                     Resource::There(resource) => {
+                        list.is_foreign(item, &mut self.owners.list);
                         let name = backend_name(list, resource);
                         let interest = Interest { asker: asker(item), identities: list.identities().clone() };
                         self.write_letter(Letter::ForeignInterest(name, interest), out);

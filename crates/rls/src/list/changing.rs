@@ -27,6 +27,9 @@ impl List {
         let before: Vec<_> = self.roster.resources().map(|(item, uri)| (item, Arc::clone(uri))).collect();
         let edited = self.roster.edit(members);
         out.counts.resources += edited.came.len() as i64 - edited.went.len() as i64;
+        if !edited.is_nothing() {
+            out.sizes.push(self.roster.len());
+        }
         for (item, uri) in before.into_iter().filter(|(item, _)| edited.went.contains(item)) {
             self.awaited.remove(&item);
             out.asks.push(Ask::Forget(item, uri));
@@ -49,6 +52,7 @@ impl List {
         for item in beyond {
             self.roster.show(item, Shown::Terminated(GIVEN_UP.into()));
         }
+        out.counts.virtuals.add(&self.roster.take_moved());
         self.edition = edition_of(members);
         // What a subscriber knows of a list that comes back after a restart is seen when it is taken up.
         if (!edited.is_nothing() || renamed) && self.stopped_at.is_none() {
@@ -68,7 +72,14 @@ impl List {
         if self.roster.show(item, shown) && changed_at >= self.settled_before {
             self.changed(changed_at, out);
         }
+        out.counts.virtuals.add(&self.roster.take_moved());
         self.release_if_complete(out);
+    }
+
+    /// A resource is asked for in another domain.
+    pub fn is_foreign(&mut self, item: u32, out: &mut Outbox) {
+        self.roster.is_foreign(item);
+        out.counts.virtuals.add(&self.roster.take_moved());
     }
 
     fn changed(&mut self, at: Timestamp, out: &mut Outbox) {
@@ -121,6 +132,8 @@ impl List {
     pub fn close(&mut self, out: &mut Outbox) {
         out.counts.resources -= self.roster.len() as i64;
         out.asks.extend(self.roster.resources().map(|(item, uri)| Ask::Forget(item, Arc::clone(uri))));
+        self.roster.close();
+        out.counts.virtuals.add(&self.roster.take_moved());
         if let Source::Stored(shelf) = &mut self.source {
             shelf.close(out);
         }

@@ -119,6 +119,7 @@ impl Device {
         Self {
             told: Told::NOTHING,
             telling: Told::NOTHING,
+            more: false,
             held_until,
             is_held: false,
             edition: 0,

@@ -24,7 +24,7 @@ impl List {
         out: &mut Outbox,
     ) -> Option<Notify<'_>> {
         let Self { name, stored_name, names, secret, roster, awaited, subscriptions, changed_at, .. } = self;
-        let counts = &mut out.counts;
+        let (counts, told_of) = (&mut out.counts, &mut out.told);
         let room = room.saturating_sub(FIELDS);
         subscriptions.turn(now, &terms.subscriptions(stored_name), id, &mut out.subscriptions, |turn| {
             let device = turn.data;
@@ -43,9 +43,10 @@ impl List {
             let boundary = format!("{secret:016x}.{version:x}");
             let heading = Heading { uri: &name.uri, names, version, boundary: &boundary, host: terms.host };
             let built = roster.build(told, &heading, room);
-            device.telling = built.told;
+            (device.telling, device.more) = (built.told, built.more);
             counts.notifies += 1;
             counts.resources_told += built.resources as u64;
+            told_of.push(built.resources);
             counts.split += u64::from(built.more);
             let fields = format!("Require: eventlist\r\nContent-Type: {}\r\n", built.media_type);
             Say::This(
@@ -86,8 +87,8 @@ impl List {
                     device.edition = self.edition;
                 }
                 // What changed after it was built waits for the end of the window; what did not fit does not.
-                let upto = device.told.upto();
-                if upto.is_none() {
+                let (upto, more) = (device.told.upto(), device.more);
+                if upto.is_none() || more {
                     self.subscriptions.owe(id, Owed::Word, &mut out.subscriptions);
                 } else if upto != Some(changes) {
                     self.subscriptions.owe(id, Owed::Change, &mut out.subscriptions);

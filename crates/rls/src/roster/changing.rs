@@ -35,9 +35,25 @@ impl Roster {
             return false;
         }
         self.changes += 1;
+        self.moved.count(resource, -1);
         resource.shown = shown;
+        self.moved.count(resource, 1);
         resource.changed = self.changes;
         true
+    }
+
+    /// The state of a resource comes from another domain.
+    pub fn is_foreign(&mut self, serial: u32) {
+        let Some(place) = self.place(serial) else { return };
+        let resource = &mut self.resources[place];
+        self.moved.count(resource, -1);
+        resource.is_foreign = true;
+        self.moved.count(resource, 1);
+    }
+
+    /// Nothing is watched any more.
+    pub fn close(&mut self) {
+        self.resources.drain(..).for_each(|resource| self.moved.count(&resource, -1));
     }
 
     /// The list has these members now, each URI once. Those that stay keep their place and what is known of them, new
@@ -45,7 +61,7 @@ impl Roster {
     pub fn edit(&mut self, members: &[Entry]) -> Edited {
         let mut edited = Edited::default();
         let mut wanted: HashMap<&str, &Entry> = members.iter().map(|entry| (&*entry.uri, entry)).collect();
-        let Self { resources, gone, changes, .. } = self;
+        let Self { resources, gone, changes, moved, .. } = self;
         resources.retain_mut(|resource| match wanted.remove(&*resource.uri) {
             Some(entry) => {
                 if resource.name != entry.display_name {
@@ -58,6 +74,7 @@ impl Roster {
             }
             None => {
                 *changes += 1;
+                moved.count(resource, -1);
                 let Resource { serial, uri, name, .. } = resource;
                 edited.went.push(*serial);
                 gone.push(Gone { uri: Arc::clone(uri), name: name.take(), changed: *changes });
@@ -81,8 +98,10 @@ impl Roster {
             uri: Arc::clone(&entry.uri),
             name: entry.display_name.clone(),
             shown: None,
+            is_foreign: false,
             changed: self.changes,
         });
+        self.moved.local.unknown += 1;
         self.serial
     }
 

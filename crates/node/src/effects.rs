@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use presence::Standing;
 use sip::Aor;
 use sip_stack::Flow;
 use sip_stack::subscriptions::Content;
@@ -26,6 +27,25 @@ pub struct Effects {
     enquiries: Vec<Enquiry>,
     letters: Vec<(ShardId, Letter)>,
     locates: Vec<Locate>,
+    standings: Vec<(u64, Option<Standing>)>,
+}
+
+/// A question what the rules of a presentity let somebody do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandingQuestion {
+    /// Tells its answer from others.
+    pub number: u64,
+    /// Whose rules.
+    pub presentity: Aor,
+    /// Who asks, by all proven names.
+    pub identities: Vec<Aor>,
+}
+
+impl StandingQuestion {
+    /// How many octets it takes.
+    pub(crate) fn octets(&self) -> usize {
+        self.identities.iter().chain([&self.presentity]).map(|aor| aor.as_str().len()).sum()
+    }
 }
 
 /// A question where a URI leads (RFC 3263); its answer goes to [`crate::Shard::located`] of the same shard.
@@ -122,6 +142,16 @@ impl Effects {
         core::mem::take(&mut self.locates)
     }
 
+    /// Answers a question of somebody's standing; `None` if that cannot be known now.
+    pub(crate) fn standing(&mut self, number: u64, standing: Option<Standing>) {
+        self.standings.push((number, standing));
+    }
+
+    /// Takes the answers to questions of standing, by the numbers of the questions.
+    pub fn take_standings(&mut self) -> Vec<(u64, Option<Standing>)> {
+        core::mem::take(&mut self.standings)
+    }
+
     /// Brings a letter to another shard.
     pub(crate) fn bring(&mut self, to: ShardId, letter: Letter) {
         self.letters.push((to, letter));
@@ -158,6 +188,7 @@ impl Effects {
             && self.enquiries.is_empty()
             && self.letters.is_empty()
             && self.locates.is_empty()
+            && self.standings.is_empty()
     }
 
     /// Forgets everything, keeps the memory.
@@ -168,5 +199,6 @@ impl Effects {
         self.enquiries.clear();
         self.letters.clear();
         self.locates.clear();
+        self.standings.clear();
     }
 }

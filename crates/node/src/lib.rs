@@ -18,7 +18,7 @@ pub mod shard;
 mod telling;
 
 pub use door::{Entry, ShardId, enter, overloaded};
-pub use effects::{Answer, Effects, Enquiry, Locate, Outgoing, Question};
+pub use effects::{Answer, Effects, Enquiry, Locate, Outgoing, Question, StandingQuestion};
 pub use letters::Letter;
 pub use metrics::{Histogram, MetricKind, Metrics, Sizes};
 pub use record::{Epoch, Kind, Partition, Row, RowChange, RowKey};

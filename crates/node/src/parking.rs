@@ -6,11 +6,21 @@ use sip_stack::Flow;
 use sip_stack::auth::Caller;
 use sip_stack::server_transactions::TransactionKey;
 
+use crate::effects::StandingQuestion;
 use crate::owners::Owner;
 
-/// A request that its owner cannot decide yet. Who asks is proven; a proof is not taken twice.
+/// What an owner cannot decide yet.
 #[derive(Debug)]
-pub(crate) struct Parked {
+pub(crate) enum Parked {
+    /// A request.
+    Request(Request),
+    /// A question of somebody's standing.
+    Question(StandingQuestion),
+}
+
+/// A parked request. Who asks is proven; a proof is not taken twice.
+#[derive(Debug)]
+pub(crate) struct Request {
     /// Where it came from.
     pub(crate) flow: Flow,
     /// Where its answer goes.
@@ -34,6 +44,25 @@ pub(crate) struct Parking {
 /// What a parked request takes besides its own octets.
 const OVERHEAD: usize = 256;
 
+impl Parked {
+    /// How many octets it takes.
+    fn octets(&self) -> usize {
+        OVERHEAD
+            + match self {
+                Self::Request(request) => request.bytes.len(),
+                Self::Question(question) => question.octets(),
+            }
+    }
+
+    /// The transaction of a request.
+    fn key(&self) -> Option<TransactionKey> {
+        match self {
+            Self::Request(request) => Some(request.key),
+            Self::Question(_) => None,
+        }
+    }
+}
+
 impl Parking {
     /// How many requests wait.
     pub(crate) fn len(&self) -> usize {
@@ -52,12 +81,12 @@ impl Parking {
 
     /// Puts a request behind the others to its owner; false if all would be more than `max` octets.
     pub(crate) fn put(&mut self, owner: Owner, parked: Parked, max: usize) -> bool {
-        let octets = parked.bytes.len() + OVERHEAD;
+        let octets = parked.octets();
         if self.octets + octets > max {
             return false;
         }
         self.octets += octets;
-        self.keys.insert(parked.key);
+        self.keys.extend(parked.key());
         self.by_owner.entry(owner).or_default().push_back(parked);
         true
     }
@@ -66,8 +95,10 @@ impl Parking {
     pub(crate) fn take(&mut self, owner: Owner) -> VecDeque<Parked> {
         let taken = self.by_owner.remove(&owner).unwrap_or_default();
         for parked in &taken {
-            self.octets -= parked.bytes.len() + OVERHEAD;
-            self.keys.remove(&parked.key);
+            self.octets -= parked.octets();
+            if let Some(key) = parked.key() {
+                self.keys.remove(&key);
+            }
         }
         taken
     }

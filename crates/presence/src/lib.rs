@@ -13,7 +13,8 @@ mod winfo;
 pub use outbox::{Counts, Outbox};
 pub use policy::{Policy, Publish as PublishPolicy, Watch};
 pub use presentity::{
-    Explanation, PACKAGES, Presentity, Publish, Published, ROLE, Subscribe, Subscribed, Terms, WAITING_ROLE,
+    Explanation, PACKAGES, Presentity, Publish, Published, ROLE, Standing, Subscribe, Subscribed, Terms,
+    WAITING_ROLE,
 };
 pub use refusal::Refusal;
 pub use sip_stack::compositor::Lifetimes;

@@ -25,6 +25,7 @@ pub use explaining::Explanation;
 use informing::Winfo;
 pub use informing::{PACKAGES, WAITING_ROLE};
 use interests::Interests;
+pub use judging::Standing;
 pub use publishing::{Publish, Published};
 use rulebook::Rulebook;
 pub use subscribing::{Subscribe, Subscribed};

@@ -17,6 +17,7 @@ pub mod pump;
 mod question;
 pub mod serve;
 pub mod server;
+pub mod standing;
 pub mod status;
 pub mod writer;
 pub mod xdms;

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use node::{
-    Effects, Enquiry, Entry, Epoch, Metrics, Place, Row, RowChange, Settings, Shard, ShardId, Storage,
+    Effects, Enquiry, Entry, Epoch, Metrics, Partition, Place, Row, RowChange, Settings, Shard, ShardId,
+    StandingQuestion, Storage,
 };
+use presence::Standing;
 use sip_stack::{Flow, Timestamp};
 
 use crate::library::Library;
@@ -30,6 +32,8 @@ pub struct Host {
     library: Library,
     /// Questions to the library that are not answered yet: when they are, by which shard, and what. In order of time.
     asked: VecDeque<(Timestamp, usize, Enquiry)>,
+    /// Answers to questions of standing that nobody has taken.
+    standings: Vec<(u64, Option<Standing>)>,
 }
 
 impl core::fmt::Debug for Host {
@@ -67,6 +71,7 @@ impl Host {
             rows: VecDeque::new(),
             library,
             asked: VecDeque::new(),
+            standings: Vec::new(),
         };
         host.library.take_changes(); // of before: the shards read what there is
         let mut said = Vec::new();
@@ -128,6 +133,23 @@ impl Host {
         said
     }
 
+    /// Asks what the rules of a presentity let somebody do.
+    pub fn ask_standing(&mut self, now: Timestamp, question: StandingQuestion) {
+        let count = u16::try_from(self.shards.len()).expect("made from a u16");
+        let partition = Partition::of_hash(question.presentity.stable_hash());
+        let owner = usize::from(ShardId::owner_of(partition, count).0);
+        self.shards[owner].standing(now, question, &mut self.effects);
+        let mut said = Vec::new();
+        self.collect(now, owner, &mut said);
+        self.read(now, &mut said);
+        assert!(said.is_empty(), "a question says nothing to anybody");
+    }
+
+    /// What the answers to questions of standing are, since the last call.
+    pub fn take_standings(&mut self) -> Vec<(u64, Option<Standing>)> {
+        core::mem::take(&mut self.standings)
+    }
+
     /// Answers the questions whose time has come.
     fn read(&mut self, now: Timestamp, said: &mut Vec<Said>) {
         while self.asked.front().is_some_and(|(at, ..)| *at <= now) {
@@ -183,6 +205,7 @@ impl Host {
     /// Takes what one shard asks for.
     fn collect(&mut self, now: Timestamp, shard: usize, said: &mut Vec<Said>) {
         self.rows.extend(self.effects.take_rows());
+        self.standings.extend(self.effects.take_standings());
         let at = now + self.library.delay;
         for enquiry in self.effects.take_enquiries() {
             let later = self.asked.iter().position(|(other, ..)| *other > at);

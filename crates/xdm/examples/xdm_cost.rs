@@ -46,6 +46,7 @@ fn main() -> io::Result<()> {
         conditions: Conditions::default(),
         content_type,
         body,
+        standing: None,
         principal: &alice,
     };
     let mut ask = |request: &Request<'_>| {

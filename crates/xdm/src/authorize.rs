@@ -1,10 +1,12 @@
 //! Who may do what, RFC 4825 §5.7.
 
+use documents::rules::SubHandling;
 use xcap::Tree;
 
 use crate::principal::Principal;
 use crate::refusal::Refusal;
-use crate::usage::Right;
+use crate::request::Standing;
+use crate::usage::{Right, Usage};
 
 /// What is to be done with a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +23,32 @@ pub(crate) fn authorize(principal: &Principal, deed: Deed, right: Right, tree: &
         Principal::Anonymous => return Err(Refusal::Unauthenticated),
         Principal::User(_) => match (right, tree) {
             (Right::Authenticated, _) => true,
-            (Right::Owner, Tree::User(xui)) => principal.is(xui),
-            (Right::Owner, Tree::Global) | (Right::Provider | Right::Trusted, _) => false,
+            (Right::Owner | Right::Watcher | Right::Handler, Tree::User(xui)) => principal.is(xui),
+            (Right::Owner | Right::Watcher | Right::Handler, Tree::Global) => false,
+            (Right::Provider | Right::Trusted, _) => false,
         },
     };
     if allowed { Ok(()) } else { Err(Refusal::Forbidden) }
+}
+
+/// Lets somebody else do it whom the rules of the owner let, and who may not otherwise. Who is politely blocked finds
+/// nothing, as a watcher does.
+pub(crate) fn by_rules(
+    standing: Option<&Standing>,
+    right: Right,
+    usage: &dyn Usage,
+    name: &str,
+) -> Result<(), Refusal> {
+    let Some(standing) = standing else { return Err(Refusal::Forbidden) };
+    match (right, standing.handling) {
+        (Right::Watcher, SubHandling::Allow) if usage.is_shown(name, &standing.shown) => Ok(()),
+        (Right::Watcher, SubHandling::PoliteBlock) => Err(Refusal::NoDocument),
+        (Right::Handler, _) if standing.permanent => Ok(()),
+        (Right::Watcher | Right::Handler, _) => Err(Refusal::Forbidden),
+        (Right::Provider | Right::Trusted | Right::Owner | Right::Authenticated, _) => {
+            Err(Refusal::Forbidden)
+        }
+    }
 }
 
 #[cfg(test)]

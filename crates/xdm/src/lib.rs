@@ -18,6 +18,7 @@
 //!     content_type: Some("application/resource-lists+xml"),
 //!     body: br#"<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"/>"#,
 //!     principal: &alice,
+//!     standing: None,
 //! };
 //! let plan = xdms.plan(&request).expect("nothing is refused yet");
 //! assert!(plan.document().is_some(), "the store is asked for the document");
@@ -62,7 +63,7 @@ pub use limits::Limits;
 pub use principal::Principal;
 pub use reading::Reading;
 pub use refusal::Refusal;
-pub use request::{Conditions, Method, Request};
+pub use request::{Conditions, Method, Request, Standing};
 pub use settings::{Settings, Tightenings, Users};
 pub use snapshot::{Commit, Decision, Listed, Snapshot, Stored, Write};
 pub use usages::{Check, Content, Declared};

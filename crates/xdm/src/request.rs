@@ -1,5 +1,7 @@
 //! One HTTP request as the document servers see it.
 
+use documents::rules::{Permissions, SubHandling};
+
 use crate::principal::Principal;
 
 /// What is to be done. Method names are case-sensitive, RFC 9110 §9.1.
@@ -66,4 +68,19 @@ pub struct Request<'a> {
     pub body: &'a [u8],
     /// Who asks.
     pub principal: &'a Principal,
+    /// What the rules of the owner let him do, where [`crate::Xdms::presentity`] asks for it.
+    pub standing: Option<&'a Standing>,
+}
+
+/// What the rules of a presentity let somebody else do: the Presence Server says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What becomes of him as a watcher.
+    pub handling: SubHandling,
+    /// What he is shown then.
+    pub shown: Permissions,
+    /// What he may publish; `None` if nothing.
+    pub published: Option<Permissions>,
+    /// Whether he may handle the permanent state.
+    pub permanent: bool,
 }

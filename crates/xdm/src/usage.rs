@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use documents::rules::Permissions;
 use xcap::{DocumentSelector, Tree};
 use xml::schema::Grammar;
 
@@ -43,6 +44,12 @@ pub(crate) trait Usage: fmt::Debug + Send + Sync {
             Tree::User(_) => Rights { read: Right::Owner, write: Right::Owner },
             Tree::Global => Rights { read: Right::Authenticated, write: Right::Provider },
         }
+    }
+
+    /// Whether a watcher who is granted this may read a document of [`Right::Watcher`].
+    fn is_shown(&self, name: &str, granted: &Permissions) -> bool {
+        let _ = (name, granted);
+        false
     }
 
     /// Refuses a document that breaks a constraint. It is of the grammar, and in full as it would be stored: an edit is
@@ -119,6 +126,8 @@ pub(crate) enum Generated {
     Services,
     /// The documents of one user.
     Directory,
+    /// What the publication rules of a user let the one who asks do.
+    PublicationView,
 }
 
 /// Who may do something.
@@ -130,6 +139,10 @@ pub(crate) enum Right {
     Trusted,
     /// The user whose tree it is, and the provider.
     Owner,
+    /// The user whose tree it is, the provider, and whom the presence rules of the user show it, RFC 5025 §3.
+    Watcher,
+    /// The user whose tree it is, the provider, and whom the publication rules of the user let handle his permanent state.
+    Handler,
     /// Every user of the server.
     Authenticated,
 }

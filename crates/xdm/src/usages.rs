@@ -10,11 +10,13 @@ mod capabilities;
 mod declared;
 mod directory;
 mod group_usage_list;
+mod groups;
 mod lists;
 mod pidf_manipulation;
 mod pres_content;
 mod pres_rules;
 mod pub_rules;
+mod pub_rules_view;
 mod resource_lists;
 mod rls_services;
 mod search;
@@ -35,7 +37,7 @@ pub(crate) struct Usages {
 impl Usages {
     /// Every usage of the enabler, and those that the operator declares. One that bears the AUID of ours is passed over.
     pub(crate) fn new(settings: &Settings) -> Self {
-        let ours: [Box<dyn Usage>; 13] = [
+        let ours: [Box<dyn Usage>; 15] = [
             Box::new(capabilities::Capabilities),
             Box::new(resource_lists::ResourceLists),
             Box::new(rls_services::RlsServices),
@@ -43,9 +45,11 @@ impl Usages {
             Box::new(pres_rules::OmaPresRules),
             Box::new(pidf_manipulation::PidfManipulation),
             Box::new(pub_rules::PubRules),
+            Box::new(pub_rules_view::PubRulesView),
             Box::new(pres_content::PresContent),
             Box::new(directory::Directory),
             Box::new(group_usage_list::GroupUsageList),
+            Box::new(groups::Groups),
             Box::new(user_profile::UserProfile::open()),
             Box::new(user_profile::UserProfile::locked()),
             Box::new(search::Search),

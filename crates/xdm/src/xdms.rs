@@ -9,7 +9,7 @@ use sip_stack::Timestamp;
 use xcap::{DocumentSelector, NodeSelector, Terminal, Tree, Version};
 
 use crate::answer::{Allow, Answer, READABLE, SEARCHABLE, WRITABLE};
-use crate::authorize::{Deed, authorize};
+use crate::authorize::{Deed, authorize, by_rules};
 use crate::entity_tags::EntityTags;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
@@ -18,7 +18,7 @@ use crate::search;
 use crate::settings::Settings;
 use crate::snapshot::{Decision, Snapshot};
 use crate::target::{self, Target};
-use crate::usage::{Generated, Place};
+use crate::usage::{Generated, Place, Right};
 use crate::usages::Usages;
 
 /// Presence XDMS, RLS XDMS and Shared List XDMS, without a store.
@@ -126,6 +126,23 @@ impl Xdms {
         Ok((target.document, selector))
     }
 
+    /// The user whose rules must be asked, before a request is planned, what they let the caller do: its
+    /// [`Request::standing`]. None if they do not count.
+    pub fn presentity(&self, request: &Request<'_>) -> Option<Aor> {
+        let target = self.target(request.path, request.query).ok()?;
+        let Tree::User(xui) = &target.document.tree else { return None };
+        let rights = target.usage.rights(&target.document.tree);
+        let right = match request.method {
+            Method::Get | Method::Head => rights.read,
+            Method::Put | Method::Delete => rights.write,
+            Method::Options | Method::Post | Method::Other => return None,
+        };
+        let is_asked = matches!(right, Right::Watcher | Right::Handler)
+            || target.place == Place::Generated(Generated::PublicationView);
+        let is_other = matches!(request.principal, Principal::User(_)) && !request.principal.is(xui);
+        if is_asked && is_other { Aor::parse(xui).ok() } else { None }
+    }
+
     /// The namespace of names without a prefix in node selectors, and the media type, of an application usage.
     pub fn usage(&self, auid: &str) -> Option<(&str, &str)> {
         self.usages.find(auid).map(|(_, usage)| (usage.namespace(), usage.media_type()))
@@ -173,7 +190,12 @@ impl Xdms {
         };
         let rights = target.usage.rights(&target.document.tree);
         let right = if deed == Deed::Read { rights.read } else { rights.write };
-        authorize(request.principal, deed, right, &target.document.tree)?;
+        let allowed = authorize(request.principal, deed, right, &target.document.tree);
+        if allowed == Err(Refusal::Forbidden) && matches!(right, Right::Watcher | Right::Handler) {
+            by_rules(request.standing, right, target.usage, &target.document.name)?;
+        } else {
+            allowed?;
+        }
         let selector = selector?;
         if (deed == Deed::Write && allow != WRITABLE)
             || (request.method != Method::Post && allow == SEARCHABLE)

@@ -38,6 +38,32 @@ impl Permissions {
         }
     }
 
+    /// The elements of publication rules that say the same, one by one, in the namespace of the prefix `opb`; those that
+    /// `pub-rules` has no words for are left out.
+    pub fn as_publication_rules(&self) -> Vec<String> {
+        let kinds = [("services", &self.services), ("devices", &self.devices), ("persons", &self.persons)];
+        let kinds = kinds.into_iter().filter(|(_, selection)| !selection.is_nothing());
+        let mut names: Vec<String> = kinds.map(|(name, _)| name.to_owned()).collect();
+        if !self.all_attributes {
+            let attributes = self.attributes.iter().filter(|attribute| attribute.is_in_pub_rules());
+            names.extend(attributes.map(|attribute| attribute.to_string()));
+        }
+        let mut words: Vec<String> =
+            names.iter().map(|name| format!("<opb:allow-{name}>true</opb:allow-{name}>")).collect();
+        if self.all_attributes {
+            words.push("<opb:allow-all-attributes/>".to_owned());
+        }
+        for (namespace, name) in &self.unknown {
+            let mut word = b"<opb:allow-unknown-attribute name=\"".to_vec();
+            xml::push_attribute(&mut word, name);
+            word.extend_from_slice(b"\" ns=\"");
+            xml::push_attribute(&mut word, namespace);
+            word.extend_from_slice(b"\">true</opb:allow-unknown-attribute>");
+            words.push(String::from_utf8(word).expect("texts between texts"));
+        }
+        words
+    }
+
     /// Grants what `other` grants, too: true wins, the most wins, sets unite, RFC 4745 §10.2.
     pub fn add(&mut self, other: &Self) {
         self.services.add(&other.services);

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use presence::rules::Requester;
 use sip::Message;
 use sip_stack::Timestamp;
 use sip_stack::auth::Caller;
@@ -10,9 +11,9 @@ use xcap::{Change, Unavailable};
 use super::{Asked, Shard};
 use crate::deadlines::Wake;
 use crate::dispatch::Refused;
-use crate::effects::{Answer, Effects, Enquiry, Question};
+use crate::effects::{Answer, Effects, Enquiry, Question, StandingQuestion};
 use crate::owners::Owner;
-use crate::parking::Parked;
+use crate::parking::{Parked, Request};
 
 /// An owner that the store had no answer for asks again after so long, if no request makes it ask before.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
@@ -80,19 +81,55 @@ impl Shard {
         out: &mut Effects,
     ) -> Result<(), Refused> {
         let bytes = asked.request.bytes().into();
-        let parked =
-            Parked { flow: asked.flow, back: asked.back, key: asked.key, caller: caller.clone(), bytes };
+        let (flow, back, key) = (asked.flow, asked.back, asked.key);
+        let request = Request { flow, back, key, caller: caller.clone(), bytes };
+        let has_room = self.put_aside(owner, Parked::Request(request), out);
+        if has_room { Ok(()) } else { Err(Refused::Full) }
+    }
+
+    /// Puts something aside until its owner knows its documents, if there is room.
+    fn put_aside(&mut self, owner: Owner, parked: Parked, out: &mut Effects) -> bool {
         let has_room = self.parking.put(owner, parked, self.settings.limits.parked);
         if has_room {
             self.owners.prepare(owner);
             self.metrics.requests_parked += 1;
         }
         self.drain(owner, out);
-        if has_room { Ok(()) } else { Err(Refused::Full) }
+        has_room
+    }
+
+    /// Asks what the rules of a presentity let somebody do. The answer is among the effects, now or when the documents
+    /// that decide are known.
+    pub fn standing(&mut self, now: Timestamp, question: StandingQuestion, out: &mut Effects) {
+        if !self.has_room(&question.presentity) {
+            return out.standing(question.number, None);
+        }
+        let owner = Owner::presentity(self.presentity_for(&question.presentity));
+        if !self.must_wait(owner) {
+            self.stand(now, &question, out);
+            return self.drain(owner, out);
+        }
+        let number = question.number;
+        if !self.put_aside(owner, Parked::Question(question), out) {
+            out.standing(number, None);
+        }
+    }
+
+    fn stand(&mut self, now: Timestamp, question: &StandingQuestion, out: &mut Effects) {
+        let place = self.owners.presentities.find(&question.presentity);
+        let presentity = place.and_then(|place| self.owners.presentities.get(place));
+        let requester = Requester::known(&question.identities);
+        let terms = self.settings.presence();
+        let standing = presentity.and_then(|presentity| presentity.standing(now, &terms, &requester));
+        out.standing(question.number, standing);
     }
 
     fn unpark(&mut self, now: Timestamp, parked: Parked, refused: bool, out: &mut Effects) {
-        let Parked { flow, back, key, caller, bytes } = parked;
+        let Request { flow, back, key, caller, bytes } = match parked {
+            Parked::Request(request) => request,
+            Parked::Question(question) if refused => return out.standing(question.number, None),
+            Parked::Question(question) => return self.stand(now, &question, out),
+        };
         // Read once more: what was read borrows from octets that are gone.
         let Ok(request) = Message::parse(&bytes, &self.settings.limits.sip) else { return };
         let Some(method) = request.method() else { return };

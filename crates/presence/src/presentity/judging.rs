@@ -27,7 +27,30 @@ pub(super) fn identities(subscription: &Subscription) -> Vec<Aor> {
     subscription.identities().filter_map(|identity| Aor::parse(identity).ok()).collect()
 }
 
+/// What the rules of a presentity let somebody do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What becomes of it as a watcher.
+    pub decision: Decision,
+    /// What it may publish: everything, or that; `None` if nothing.
+    pub published: Option<Permissions>,
+    /// Whether it may handle the permanent state.
+    pub permanent: bool,
+}
+
 impl Presentity {
+    /// What somebody may do now; `None` while the documents are not known.
+    pub fn standing(&self, now: Timestamp, terms: &Terms<'_>, requester: &Requester<'_>) -> Option<Standing> {
+        if !self.is_ready() {
+            return None;
+        }
+        let decision = self.decide(now, terms.policy, requester);
+        let published = self.may_publish(now, terms.policy, requester.identities);
+        let published = published.map(|granted| granted.unwrap_or_else(Permissions::everything));
+        let permanent = self.rulebook.publication.handles_permanent(requester, &self.circumstances(now));
+        Some(Standing { decision, published, permanent })
+    }
+
     /// What becomes of a watcher now.
     pub(super) fn decide(&self, now: Timestamp, policy: &Policy, requester: &Requester<'_>) -> Decision {
         if !policy.entitles(requester.identities) {

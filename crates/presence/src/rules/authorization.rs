@@ -151,6 +151,11 @@ impl Authorization {
         })
     }
 
+    /// Whether somebody else may handle the presentity's permanent state: `perm-handling` of the OMA.
+    pub fn handles_permanent(&self, requester: &Requester<'_>, when: &Circumstances<'_>) -> bool {
+        self.granted(requester, when, |rule| rule.permanent).is_some()
+    }
+
     /// The matching rules, if any of them grants that. Where it depends on a list that cannot be read, none does.
     fn granted(
         &self,

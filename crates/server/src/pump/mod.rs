@@ -24,6 +24,7 @@ use xcap::Unavailable;
 use self::bundle::Bundle;
 use crate::explain::Why;
 use crate::question::Question;
+use crate::standing::May;
 use crate::status::Status;
 
 /// What a shard must hear even when its mailbox is full. Seldom: a stream's end, the store, documents, the operator.
@@ -47,6 +48,8 @@ pub enum Order {
     Explain(Arc<Why>),
     /// Somebody asks who watches.
     Watchers(Arc<Question<Vec<Watcher>>>),
+    /// Somebody asks what the rules of a presentity let it do.
+    May(Arc<May>),
     /// New settings.
     Reconfigure(Arc<Settings>),
     /// Take no new requests, finish what is owed, end.

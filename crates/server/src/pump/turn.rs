@@ -2,11 +2,12 @@
 
 use core::sync::atomic::Ordering;
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use node::{Effects, Entry, Settings, Shard, ShardId, enter, overloaded};
+use node::{Effects, Entry, Settings, Shard, ShardId, StandingQuestion, enter, overloaded};
 use sip::Message;
 use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
 use transport::mailbox::Mailbox;
@@ -20,6 +21,7 @@ use super::{Order, Post};
 use crate::clock::Clock;
 use crate::library::Desk;
 use crate::places::Places;
+use crate::standing::May;
 use crate::status::{Board, Status};
 use crate::writer::StoreSlot;
 
@@ -80,6 +82,9 @@ struct Progress {
     spare: Spare,
     /// The shard's own count of batches of rows handed to the store.
     rows: u64,
+    /// Questions of standing that were asked, and those without an answer.
+    questions: u64,
+    asked: BTreeMap<u64, Arc<May>>,
     /// The numbers have changed since they were shown.
     unseen: bool,
     shown_at: Duration,
@@ -155,6 +160,14 @@ impl Turn {
             }
             Order::Watchers(question) => {
                 question.answer(self.shard.watchers(now, &question.presentity));
+            }
+            Order::May(may) => {
+                progress.questions += 1;
+                let number = progress.questions;
+                let (presentity, identities) = (may.question.presentity.clone(), may.identities.clone());
+                progress.asked.insert(number, may);
+                let question = StandingQuestion { number, presentity, identities };
+                self.shard.standing(now, question, &mut progress.effects);
             }
             Order::Reconfigure(settings) => {
                 self.settings = Arc::clone(&settings);
@@ -240,6 +253,11 @@ impl Turn {
         }
         for (to, letter) in progress.effects.take_letters() {
             self.post.order(to, Order::Letter(Box::new(letter)));
+        }
+        for (number, standing) in progress.effects.take_standings() {
+            if let Some(may) = progress.asked.remove(&number) {
+                may.question.answer(standing);
+            }
         }
         let rows = progress.effects.take_rows();
         if !rows.is_empty() {

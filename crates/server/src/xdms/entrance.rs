@@ -101,7 +101,8 @@ trait Changeable: Send + Sync {
 }
 
 impl Entrance {
-    /// Opens documents and sockets, and serves. `hearer` is told of every committed change.
+    /// Opens documents and sockets, and serves. `hearer` is told of every committed change; the shards behind `post` are
+    /// asked what rules say.
     pub fn start(
         config: &Config,
         epoch: Epoch,

@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::http::rate::Meter;
 use crate::http::{Answer, Head, Site};
 use crate::pump::Post;
+use crate::standing::standing;
 
 /// All that stands behind the entrance.
 pub struct XdmSite<D> {
@@ -193,7 +194,22 @@ impl<D: DocStore> XdmSite<D> {
     /// The answer of the documents here.
     pub(super) async fn here(&self, request: &Request<'_>) -> Answer {
         let Some(archive) = &self.archive else { return Answer::new(StatusCode::NOT_FOUND) };
-        match archive.answer(request).await {
+        let standing = match (archive.xdms().presentity(request), request.principal) {
+            (Some(presentity), Principal::User(identities)) => {
+                let Some(standing) = standing(&self.post, presentity, identities.clone()).await else {
+                    return Answer::later(StatusCode::SERVICE_UNAVAILABLE, 5, "the rules cannot be read now");
+                };
+                Some(standing)
+            }
+            _ => None,
+        };
+        let standing = standing.map(|standing| xdm::Standing {
+            handling: standing.decision.handling,
+            shown: standing.decision.permissions,
+            published: standing.published,
+            permanent: standing.permanent,
+        });
+        match archive.answer(&Request { standing: standing.as_ref(), ..*request }).await {
             Ok(answer) => fitted(answer),
             Err(error) => fault(&error),
         }
@@ -301,6 +317,7 @@ impl<'a> Asked<'a> {
             content_type: one(header::CONTENT_TYPE),
             body: self.body,
             principal: self.principal,
+            standing: None,
         }
     }
 }

@@ -12,6 +12,7 @@ mod peer;
 mod process;
 mod proxy;
 mod pump;
+mod rights;
 mod store;
 mod watchers;
 mod web;

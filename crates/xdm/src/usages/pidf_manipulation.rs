@@ -4,7 +4,7 @@ use xcap::Tree;
 use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Place, Usage};
+use crate::usage::{Draft, Place, Right, Rights, Usage};
 use crate::xui;
 
 /// One document for each user, RFC 4827 §9: `index` by the IETF and `perm-presence` by OMA are names of the same one.
@@ -29,6 +29,12 @@ impl Usage for PidfManipulation {
 
     fn grammar(&self) -> Option<&'static Grammar> {
         Some(&documents::pidf::GRAMMAR)
+    }
+
+    /// Whoever the publication rules of the user let handle the document, `perm-handling` of OMA, does so as the user does:
+    /// what he may publish does not count here.
+    fn rights(&self, _: &Tree) -> Rights {
+        Rights { read: Right::Handler, write: Right::Handler }
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {

@@ -1,6 +1,7 @@
 //! `org.openmobilealliance.pres-content`: icons and other content for presence, OMA Content XDM.
 
 use documents::pres_content::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
+use documents::rules::{Attribute, Permissions};
 use xcap::Tree;
 use xml::schema::Grammar;
 
@@ -55,9 +56,17 @@ impl Usage for PresContent {
         }
     }
 
-    /// What the presence rules of the user say about icons is for the Presence Server, which hands out their URIs.
     fn rights(&self, _: &Tree) -> Rights {
-        Rights { read: Right::Authenticated, write: Right::Owner }
+        Rights { read: Right::Watcher, write: Right::Owner }
+    }
+
+    /// The status icon, with the attribute that refers to it; other content, of which no attribute is known, with all.
+    fn is_shown(&self, name: &str, granted: &Permissions) -> bool {
+        let is_icon =
+            name.starts_with("oma_status-icon/") && granted.attributes.contains(Attribute::StatusIcon);
+        // The icon is one of a person or of a service.
+        let has_where = !granted.persons.is_nothing() || !granted.services.is_nothing();
+        has_where && (is_icon || granted.all_attributes)
     }
 
     fn grammar(&self) -> Option<&'static Grammar> {

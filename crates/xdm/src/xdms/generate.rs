@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use documents::rules::{COMMON_POLICY, OMA_PUB_RULES, Permissions};
 use sip_stack::Timestamp;
 use xcap::{DocumentSelector, ETag, Tree, Version};
 
 use super::{Plan, Xdms};
 use crate::date;
+use crate::principal::Principal;
 use crate::refusal::Refusal;
+use crate::request::Request;
 use crate::snapshot::{Snapshot, Stored};
 use crate::usage::Generated;
 use crate::usages::{CAPABILITIES, Usages};
@@ -17,6 +20,7 @@ impl Xdms {
     pub(super) fn generate(
         &self,
         generated: Generated,
+        request: &Request<'_>,
         plan: &Plan<'_, '_>,
         snapshot: &Snapshot<'_>,
     ) -> Result<Stored, Refusal> {
@@ -26,6 +30,10 @@ impl Xdms {
                 Ok(Stored { etag, body, modified: Timestamp::ZERO })
             }
             Generated::Services => self.services(plan, snapshot),
+            Generated::PublicationView => {
+                let body = publication_view(request).ok_or(Refusal::NoDocument)?;
+                Ok(Stored { etag: content_tag(&body), body: body.into(), modified: Timestamp::ZERO })
+            }
             Generated::Directory => {
                 let body: Arc<[u8]> = self.directory(plan, snapshot).into();
                 Ok(Stored { etag: content_tag(&body), body, modified: Timestamp::ZERO })
@@ -79,6 +87,39 @@ impl Xdms {
         document.extend_from_slice(b"</xcap-directory>\n");
         document
     }
+}
+
+/// What the rules of a user let the caller publish: one rule that is for him alone. The user himself, and who is nobody's
+/// publisher, have no view.
+fn publication_view(request: &Request<'_>) -> Option<Vec<u8>> {
+    let (Principal::User(identities), Some(standing)) = (request.principal, request.standing) else {
+        return None;
+    };
+    let handling = |allowed| if allowed { "allow" } else { "block" };
+    let mut document = Vec::with_capacity(1024);
+    document.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let root = format!(
+        "<ruleset xmlns=\"{COMMON_POLICY}\" xmlns:opb=\"{OMA_PUB_RULES}\">\n  <rule id=\"view\">\n    "
+    );
+    document.extend_from_slice(root.as_bytes());
+    document.extend_from_slice(b"<conditions><identity>");
+    for identity in identities {
+        document.extend_from_slice(b"<one id=\"");
+        xml::push_attribute(&mut document, identity.as_str());
+        document.extend_from_slice(b"\"/>");
+    }
+    let actions = format!(
+        "</identity></conditions>\n    <actions><opb:pub-handling>{}</opb:pub-handling>\
+         <opb:perm-handling>{}</opb:perm-handling></actions>\n    <transformations>",
+        handling(standing.published.is_some()),
+        handling(standing.permanent)
+    );
+    document.extend_from_slice(actions.as_bytes());
+    for word in standing.published.iter().flat_map(Permissions::as_publication_rules) {
+        document.extend_from_slice(word.as_bytes());
+    }
+    document.extend_from_slice(b"</transformations>\n  </rule>\n</ruleset>\n");
+    Some(document)
 }
 
 /// `xcap-caps`, RFC 4825 §12: what is served, and the namespaces whose grammar is checked. We know no extension.

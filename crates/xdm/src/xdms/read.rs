@@ -20,7 +20,7 @@ impl Xdms {
     ) -> Result<Decision, Refusal> {
         let mut reading = None;
         let stored = match plan.target.place {
-            Place::Generated(generated) => Some(self.generate(generated, plan, snapshot)?),
+            Place::Generated(generated) => Some(self.generate(generated, request, plan, snapshot)?),
             Place::Stored | Place::Alias(_) => snapshot.document.clone(),
             Place::Form | Place::Barred(_) | Place::NoFolder => None,
         };

@@ -60,6 +60,17 @@ fn what_is_generated_is_of_its_grammar() {
         ),
         ("POST", "/org.openmobilealliance.search", Some(search), documents::search::check),
     ];
+    for standing in [
+        "",
+        " publishes-services publishes-status-icon publishes-unknown",
+        " publishes-all handles-permanent",
+    ] {
+        world.set("standing", &format!("bob block{standing}"));
+        let target = "/org.openmobilealliance.pub-rules-view/users/sip:alice@example.com/pub-rules";
+        let body = world.run("bob", "GET", target, &[], None).body.expect(target);
+        let checked = documents::pub_rules::check(body.as_bytes(), &xml::Limits::default());
+        assert_eq!(checked, Ok(()), "{body}");
+    }
     for (method, target, body, check) in generated {
         let answer = world.run("provider", method, target, &[], body);
         let body = answer.body.expect(target);

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use documents::rules::{Attribute, Permissions, Selection, SubHandling};
 use sip::Aor;
 use sip_stack::Timestamp;
 use xcap::{Change, DocumentSelector, ETag, Tree, Version};
 use xdm::{
     Commit, Conditions, Declared, EntityTags, Index, Listed, Method, Principal, Reading, Request, Settings,
-    Snapshot, Stored, Tightenings, Users, Write, Xdms,
+    Snapshot, Standing, Stored, Tightenings, Users, Write, Xdms,
 };
 
 use crate::script::{self, Answer};
@@ -18,6 +19,8 @@ pub(crate) struct World {
     settings: Settings,
     xdms: Option<Xdms>,
     who: BTreeMap<String, Vec<String>>,
+    /// What the rules of everybody let a user do, by his first URI.
+    standings: BTreeMap<String, Standing>,
     documents: BTreeMap<DocumentSelector, Stored>,
     /// What was made of versions, as a shell keeps it: each request is decided with and without.
     readings: BTreeMap<(DocumentSelector, ETag), Reading>,
@@ -43,6 +46,7 @@ impl World {
             },
             xdms: None,
             who: BTreeMap::new(),
+            standings: BTreeMap::new(),
             documents: BTreeMap::new(),
             readings: BTreeMap::new(),
             index: Index::new(1),
@@ -74,9 +78,36 @@ impl World {
             "nodes" => limits.nodes = number(),
             "global-index" => limits.global_index = number(),
             "content-bytes" => self.settings.content.size = number(),
+            "standing" => self.stand(value),
             "fields" => self.all_fields = value == "all",
             _ => panic!("an unknown setting {name}"),
         }
+    }
+
+    /// `<who> <handling> [shows-<attribute>|shows-all] [publishes-<attribute>|publishes-all] [handles-permanent]`
+    fn stand(&mut self, value: &str) {
+        let mut words = value.split_whitespace();
+        let who = words.next().expect("who");
+        let handling = words.next().and_then(SubHandling::read).expect("a sub-handling");
+        let mut standing = Standing { handling, ..Standing::default() };
+        let grant = |granted: &mut Permissions, word: &str| match word {
+            "all" => *granted = Permissions::everything(),
+            "services" => granted.services = Selection::All,
+            "persons" => granted.persons = Selection::All,
+            "status-icon" => granted.attributes.insert(Attribute::StatusIcon),
+            "note" => granted.attributes.insert(Attribute::Note),
+            "unknown" => drop(granted.unknown.insert(("urn:x".into(), "y".into()))),
+            _ => panic!("setting standing: {word}"),
+        };
+        for word in words {
+            match word.split_once('-') {
+                Some(("shows", word)) => grant(&mut standing.shown, word),
+                Some(("publishes", word)) => grant(standing.published.get_or_insert_default(), word),
+                Some(("handles", "permanent")) => standing.permanent = true,
+                _ => panic!("setting standing: {word}"),
+            }
+        }
+        self.standings.insert(format!("sip:{who}@example.com"), standing);
     }
 
     pub(crate) fn name(&mut self, who: &str, uris: Vec<String>) {
@@ -209,9 +240,15 @@ impl World {
             content_type: field("Content-Type").or(default_type.as_deref()).filter(|value| *value != "-"),
             body,
             principal,
+            standing: None,
         };
         self.xdms();
         let xdms = self.xdms.as_ref().expect("it was just made");
+        let standing = xdms.presentity(&request).map(|_| match principal {
+            Principal::User(names) => self.standings.get(names[0].as_str()).cloned().unwrap_or_default(),
+            _ => panic!("only of users rules are asked"),
+        });
+        let request = Request { standing: standing.as_ref(), ..request };
         let plan = match xdms.plan(&request) {
             Ok(plan) => plan,
             Err(answer) => return answer,

@@ -93,6 +93,7 @@ fn request<'a>(method: Method, path: &'a str, body: &'a [u8], principal: &'a Pri
         conditions: Conditions::default(),
         content_type: (method == Method::Put).then_some(kind),
         body,
+        standing: None,
         principal,
     }
 }

@@ -44,7 +44,7 @@ const PACKAGES: [Package; 5] = [
         is_listed: true,
         body: ::presence::refusal::PIDF, // RFC 3856 §6.5
     },
-    winfo(::presence::PACKAGES[1]),
+    Package { is_listed: true, ..winfo(::presence::PACKAGES[1]) },
     winfo(::presence::PACKAGES[2]),
     Package {
         name: changes::PACKAGE,

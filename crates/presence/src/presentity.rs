@@ -1,6 +1,7 @@
 //! The owner of all that happens around one presentity: its publications and its watchers.
 
 mod explaining;
+mod informed;
 mod informing;
 mod interests;
 mod judging;
@@ -189,6 +190,7 @@ impl Presentity {
             && self.removed.is_empty()
             && self.watchers.is_empty()
             && self.interests.len() == 0
+            && self.winfo.as_ref().is_none_or(|winfo| winfo.interested.is_empty())
     }
 
     /// How many publications live.

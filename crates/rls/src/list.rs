@@ -160,6 +160,12 @@ impl List {
         self.serial
     }
 
+    /// A number that no document in any of its NOTIFYs has reached: each tells of a resource once at most.
+    pub fn version(&self) -> u32 {
+        let sent = self.subscriptions.iter().map(|(_, subscription, _)| subscription.next_cseq() - 1);
+        sent.max().unwrap_or(0)
+    }
+
     /// Where its rows belong.
     pub fn partition(&self) -> u16 {
         self.partition

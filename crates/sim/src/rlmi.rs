@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::pidf;
 use crate::wire::Message;
+use crate::{pidf, winfo};
 
 const RLMI: &str = "urn:ietf:params:xml:ns:rlmi";
 
@@ -156,10 +156,14 @@ fn resource(
 }
 
 fn shown(uri: &str, part: &Part<'_>) -> Result<String, String> {
-    if part.kind != "application/pidf+xml" {
-        return Ok(part.kind.to_owned());
-    }
-    let (line, entity) = pidf::read(part.body)?;
+    let (line, entity) = match part.kind {
+        "application/pidf+xml" => pidf::read(part.body)?,
+        "application/watcherinfo+xml" => {
+            let (line, resource) = winfo::read(part.body)?;
+            (line, resource.ok_or("watcher information of nobody")?)
+        }
+        other => return Ok(other.to_owned()),
+    };
     let of = |uri: &str| uri.split_once(':').map_or(String::new(), |(_, rest)| rest.to_ascii_lowercase());
     if of(&entity) != of(uri).split(';').next().unwrap_or_default() {
         return Err(format!("the document of {uri} is that of {entity}"));

@@ -28,6 +28,10 @@ pub struct Interest {
     pub asker: Asker,
     /// The proven names of the subscriber, the one that it asserts first.
     pub identities: Arc<[Aor]>,
+    /// 0 for the state itself, 1 for the watcher information of it (RFC 3857 §4.1).
+    pub depth: u8,
+    /// Documents that are counted go on from this number: the subscriber has seen fewer of them.
+    pub version: u32,
 }
 
 /// What a subscriber may see now.

@@ -48,8 +48,9 @@ impl Shard {
         for _ in 0..SHOWING_PER_TURN {
             let Some(place) = self.showing.pop_front() else { break };
             let max = self.settings.limits.turn;
-            let more =
-                self.with_presentity(place, out, |presentity, _, _, outbox| presentity.show(max, outbox));
+            let more = self.with_presentity(place, out, |presentity, terms, _, outbox| {
+                presentity.show(now, terms, max, outbox)
+            });
             if more == Some(true) {
                 self.showing.push_back(place);
             }

@@ -61,24 +61,25 @@ impl Shard {
             let Some(list) = self.owners.lists.get_mut(place) else { return };
             let (shard, serial) = (self.place.shard.0, list.serial());
             let asker = |item| Asker { shard, place, serial, item };
+            let depth = u8::from(*list.name().package == *presence::PACKAGES[1]);
+            let (identities, version) = (Arc::clone(list.identities()), list.version());
+            let interest = |item| Interest { asker: asker(item), identities, depth, version };
             match ask {
-                Ask::Watch(item, uri) => match resource(&uri, &self.settings) {
+                Ask::Watch(item, uri) => match resource(&uri, depth, &self.settings) {
                     Resource::Here(aor) => {
-                        let interest = Interest { asker: asker(item), identities: list.identities().clone() };
-                        self.write_letter(Letter::Interest(aor, interest), out);
+                        self.write_letter(Letter::Interest(aor, interest(item)), out);
                     }
                     Resource::There(resource) => {
                         list.is_foreign(item, &mut self.owners.list);
                         let name = backend_name(list, resource);
-                        let interest = Interest { asker: asker(item), identities: list.identities().clone() };
-                        self.write_letter(Letter::ForeignInterest(name, interest), out);
+                        self.write_letter(Letter::ForeignInterest(name, interest(item)), out);
                     }
                     Resource::Nothing => {
                         let over = Shown::Terminated(rls::NO_RESOURCE.into());
                         list.shown(item, over, Timestamp::ZERO, &mut self.owners.list);
                     }
                 },
-                Ask::Forget(item, uri) => match resource(&uri, &self.settings) {
+                Ask::Forget(item, uri) => match resource(&uri, depth, &self.settings) {
                     Resource::Here(aor) => {
                         let letter = Letter::NoInterest(aor, asker(item));
                         self.write_letter(letter, out);
@@ -109,11 +110,12 @@ fn backend_name(list: &List, resource: Arc<str>) -> BackendName {
     BackendName { watcher: watcher.clone(), resource, package: Arc::clone(package) }
 }
 
-fn resource(uri: &str, settings: &Settings) -> Resource {
+/// Watcher information is asked for here alone: other domains tell it to nobody else's server.
+fn resource(uri: &str, depth: u8, settings: &Settings) -> Resource {
     let is_list = settings.lists.as_ref().is_some_and(|lists| lists.owner(uri).is_some());
     match Aor::parse(uri) {
         Ok(aor) if settings.is_ours(&aor) && !is_list => Resource::Here(aor),
-        Ok(aor) if !settings.is_ours(&aor) && settings.reaches(&aor) => {
+        Ok(aor) if depth == 0 && !settings.is_ours(&aor) && settings.reaches(&aor) => {
             sip::canonical_text(uri).map_or(Resource::Nothing, |uri| Resource::There(uri.into()))
         }
         Ok(_) | Err(_) => Resource::Nothing,

@@ -1,15 +1,18 @@
 //! Watcher information: who watches the presentity, told to the presentity itself; and who has asked for that.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use documents::rules::SubHandling;
 use documents::watcherinfo::Event;
 use sip::Aor;
 use sip_stack::bytes::FieldReader;
+use sip_stack::interest::Asker;
 use sip_stack::notifier::{Reason, State, Subscription};
 use sip_stack::subscriptions::{Content, Owed, Say, Stored, StoredSubscription, SubscriptionId};
 use sip_stack::{Numbers, Timestamp};
 
+use super::informed::Informed;
 use super::judging::identities;
 use super::{Presentity, Sort, Terms, Watcher};
 use crate::outbox::Outbox;
@@ -24,15 +27,19 @@ pub const PACKAGES: [&str; 3] = ["presence", "presence.winfo", "presence.winfo.w
 /// The role of waiting subscriptions in stored rows.
 pub const WAITING_ROLE: &str = "presence.waiting";
 
-const FIELDS: &str = "Content-Type: application/watcherinfo+xml\r\n";
+pub(super) const FIELDS: &str = "Content-Type: application/watcherinfo+xml\r\n";
 
 /// What is kept while somebody asks for watcher information.
 #[derive(Debug, Default)]
 pub(super) struct Winfo {
     /// Of the packages that have watcher information.
-    journals: [Journal; 2],
+    pub(super) journals: [Journal; 2],
     /// Who asks for it; those that are no more are left out when they are met.
     informed: Vec<SubscriptionId>,
+    /// Who asks for it within the installation.
+    pub(super) interested: BTreeMap<Asker, Informed>,
+    /// Those may have to be shown something new.
+    pub(super) is_owed: bool,
 }
 
 impl Presentity {
@@ -110,6 +117,9 @@ impl Presentity {
 
     /// Something became of a subscription of this watcher. Who may only know of its own is owed nothing for others.
     fn owe_informed(&mut self, depth: usize, identity: &str, out: &mut Outbox) {
+        if depth == 0 {
+            self.owe_interested(out);
+        }
         let Self { winfo: Some(winfo), watchers, .. } = self else { return };
         winfo.informed.retain(|id| {
             let Some((subscription, watcher)) = watchers.get(*id) else { return false };

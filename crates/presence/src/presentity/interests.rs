@@ -65,7 +65,10 @@ impl Presentity {
     /// Somebody within the installation asks to be shown what a watcher sees, now and whenever that changes. It is shown
     /// again if it was asked for before.
     pub fn interest(&mut self, now: Timestamp, terms: &Terms<'_>, interest: Interest, out: &mut Outbox) {
-        let Interest { asker, identities } = interest;
+        if interest.depth > 0 {
+            return self.interest_in_winfo(now, terms, &interest, out);
+        }
+        let Interest { asker, identities, .. } = interest;
         let class = self.is_ready().then(|| {
             let decision = self.decide(now, terms.policy, &Requester::known(&identities));
             self.classes.of(&Arc::new(decision))
@@ -81,10 +84,12 @@ impl Presentity {
     /// Nothing is to be shown any more.
     pub fn no_interest(&mut self, asker: Asker) {
         self.interests.interested.remove(&asker);
+        self.no_interest_in_winfo(asker);
     }
 
     /// Shows what is new to those for whom it is, looking at so many at most. Whether there are more to look at.
-    pub fn show(&mut self, max: usize, out: &mut Outbox) -> bool {
+    pub fn show(&mut self, now: Timestamp, terms: &Terms<'_>, max: usize, out: &mut Outbox) -> bool {
+        self.show_winfo(now, terms, out);
         if !self.is_ready() {
             self.interests.round = None; // another begins when it is
             return false;

@@ -128,6 +128,7 @@ impl Presentity {
             }
         }
         self.interests.owe_all(out);
+        self.owe_interested(out);
         self.settle_waiting(now, terms, out);
         self.arm_clock(now, out);
     }

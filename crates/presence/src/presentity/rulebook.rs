@@ -144,6 +144,7 @@ impl Presentity {
                 // Whoever had its turn meanwhile was told to wait.
                 self.watchers.remind(&mut out.watchers);
                 self.interests.owe_all(out);
+                self.owe_interested(out);
             }
         }
     }

@@ -7,7 +7,7 @@ mod letters;
 mod lists;
 mod notifying;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use ::documents::watcherinfo::Watcher;
@@ -69,6 +69,8 @@ pub struct Shard {
     /// Back-end subscriptions by the tags of their dialogs.
     backends_by_tag: HashMap<u64, u32, IdentityHash>,
     gates: Gates,
+    /// Places of those that are through a gate.
+    through: BTreeSet<u32>,
     tells: ClientTransactions<Telling>,
     destinations: Destinations,
     ready: VecDeque<Ready>,
@@ -119,6 +121,7 @@ impl Shard {
             metrics: Metrics::default(),
             backends_by_tag: HashMap::with_hasher(IdentityHash),
             gates: Gates::new(random.draw()),
+            through: BTreeSet::new(),
             tells: ClientTransactions::default(),
             destinations: Destinations::new(settings.limits.window, random.draw()),
             ready: VecDeque::new(),

@@ -53,6 +53,9 @@ pub enum Lists {
     Contained(Document),
 }
 
+/// A node refreshes no sooner than this: what is granted for less runs out, and is made anew with longer and longer waits.
+const REFRESH_LEAST: Duration = Duration::from_secs(5);
+
 impl Watch {
     fn is_fetch(&self) -> bool {
         self.expires.is_zero()
@@ -402,6 +405,9 @@ impl Subscriber {
     fn live_until(&mut self, now: Timestamp, lifetime: Duration, endpoint: &mut Endpoint) {
         let timers = endpoint.settings.timers;
         self.expires_at = Some(now + lifetime);
-        self.next_at = Some(refresh_at(now, lifetime, &timers, endpoint.random()));
+        let next_at = refresh_at(now, lifetime, &timers, endpoint.random());
+        // A notifier that grants next to nothing shall not make a node send without pause.
+        let least = if endpoint.settings.hosted.is_some() { now + REFRESH_LEAST } else { now };
+        self.next_at = Some(next_at.max(least));
     }
 }

@@ -182,7 +182,7 @@ impl Shard {
                 && under_way.remote == flow.remote
                 && under_way.local == flow.local
         };
-        for place in self.owners.backends.places() {
+        for place in self.through.clone() {
             let under_way = self.owners.backends.get(place).and_then(|held| held.backend.under_way());
             if under_way.is_some_and(is_lost) {
                 self.with_backend(place, out, |backend, _, outbox| backend.unreachable(now, outbox));
@@ -278,10 +278,14 @@ impl Shard {
             held.gate.take_if(|pass| wanted.map(hop_of) != Some(&pass.hop) && !(pass.is_through && is_busy));
         if let Some(pass) = &left {
             self.gates.leave(pass);
+            self.through.remove(&place);
         }
         if let Some(hop) = wanted {
             let who = (place, held.serial);
             let pass = held.gate.get_or_insert_with(|| self.gates.enter(hop_of(hop), window, who));
+            if pass.is_through {
+                self.through.insert(place);
+            }
             if pass.is_through && held.asked.as_deref() != Some(hop) {
                 held.asked = Some(hop.to_owned());
                 out.locate(Locate { hop: hop.to_owned(), place, serial: held.serial });

@@ -84,6 +84,8 @@ struct Watcher {
     sort: Sort,
     /// What is told of it to the presentity.
     mark: Mark,
+    /// Fingerprint of the permanent presence state that is in what it is told; zero if there is none.
+    permanent: u64,
 }
 
 impl Watcher {

@@ -277,7 +277,7 @@ impl Presentity {
 impl Watcher {
     /// A watcher, or somebody who asks for watcher information, who knows nothing so far.
     pub(super) fn new(sort: Sort, mark: Mark) -> Self {
-        Self { told: 0, telling: 0, sort, mark }
+        Self { told: 0, telling: 0, sort, mark, permanent: 0 }
     }
 }
 

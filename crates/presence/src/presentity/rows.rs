@@ -128,6 +128,7 @@ impl Presentity {
             })
             .map(|(id, subscription, watcher)| (id, identities(subscription), watcher.mark.clone()))
             .collect();
+        let permanent_now = self.rulebook.permanent_fingerprint();
         let Self { aor, watchers, classes, .. } = self;
         let mut decisions = decisions.iter();
         let mut otherwise = Vec::new();
@@ -141,6 +142,9 @@ impl Presentity {
             let class = classes.of(&decision);
             // By other rules than those of now it was told something else.
             let knows = knows && core::mem::take(&mut watcher.told) == class.fingerprint();
+            // By another permanent state too, where that is in what it sees.
+            let knows =
+                knows && (watcher.permanent == permanent_now || class.handling() != SubHandling::Allow);
             let view = if knows { composed.view(aor, &decision) } else { None };
             watcher.told = view.map_or(0, |view| view.fingerprint());
             otherwise.push(watcher.told == 0 && class.handling() >= SubHandling::PoliteBlock);
@@ -173,6 +177,7 @@ impl Kept for Watcher {
             Sort::Winfo { depth, only } => row.number(u64::from(*depth)).number(u64::from(*only)),
         };
         self.mark.store(row);
+        row.number(self.permanent);
     }
 
     fn restore(row: &mut FieldReader<'_>) -> Option<Self> {
@@ -183,8 +188,9 @@ impl Kept for Watcher {
         };
         let number = row.number()?;
         let mark = Mark::restore(row)?;
+        let permanent = row.number().unwrap_or(0); // rows of before have none
         Some(match depth {
-            0 => Self { told: number, ..Self::new(Sort::Presence(Class::EVERYTHING), mark) },
+            0 => Self { told: number, permanent, ..Self::new(Sort::Presence(Class::EVERYTHING), mark) },
             depth => Self::new(Sort::Winfo { depth, only: number != 0 }, mark),
         })
     }

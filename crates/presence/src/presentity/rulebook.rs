@@ -47,6 +47,11 @@ pub(super) struct Rulebook {
 }
 
 impl Rulebook {
+    /// Tells one permanent presence state from another, in this process and the next; zero if there is none.
+    pub(super) fn permanent_fingerprint(&self) -> u64 {
+        self.permanent.as_ref().map_or(0, Presence::fingerprint)
+    }
+
     fn documents(&self) -> impl Iterator<Item = (&DocumentSelector, &Arc<[u8]>)> {
         let documents = self.followed.iter().flat_map(Followed::documents);
         documents.map(|(document, version)| (document, &version.body))
@@ -174,8 +179,25 @@ impl Presentity {
             (rulebook.authorization.unreadable().len() + rulebook.publication.unreadable().len()) as u64;
         let was_before = self.resuming.is_some().then_some(self.changed_at);
         self.resumed(now, terms, out);
+        self.note_permanent(now, terms, out);
         self.recompose(now, terms, out);
         self.changed_at = was_before.unwrap_or(self.changed_at);
         self.reauthorize(now, terms, out);
+    }
+
+    /// Keeps with each watcher which permanent state it is told: one that changes while the server does not run is told
+    /// after the restart.
+    fn note_permanent(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
+        let permanent = self.rulebook.permanent_fingerprint();
+        let others = self.watchers.iter().filter(|(_, _, watcher)| watcher.permanent != permanent);
+        let others: Vec<_> = others.map(|(id, _, watcher)| (id, watcher.sees_document())).collect();
+        for (id, sees) in others {
+            if let Some(watcher) = self.watchers.data_mut(id) {
+                watcher.permanent = permanent;
+            }
+            if sees {
+                self.watchers.unsettle(now, &terms.watchers(&self.aor), id, &mut out.watchers);
+            }
+        }
     }
 }

@@ -82,7 +82,8 @@ impl Presentity {
         };
         let is_presence = sort.depth() == 0;
         let mark = Mark::new(number(numbers), now, anonymous, display_name);
-        let watcher = Watcher::new(sort, mark.clone());
+        let permanent = self.rulebook.permanent_fingerprint();
+        let watcher = Watcher { permanent, ..Watcher::new(sort, mark.clone()) };
         let unless = unless.filter(|_| is_presence); // watcher information has no entity-tags
         let subscribe = subscriptions::Subscribe { identities, dialog, flow, event, expires, state, unless };
         let terms = terms.watchers(&self.aor);

@@ -59,6 +59,8 @@ pub use sip_stack::{Protocol, Timestamp};
 pub use status::Status;
 pub use watching::{Event, Update, Watching};
 
+pub use commands::time::date_time;
+
 use clock::Clock;
 use engine::{Engine, Order};
 use wire::Wire;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use presence::Standing;
+use presence::{Ruling, Standing};
 use sip::Aor;
 use sip_stack::Flow;
 use sip_stack::subscriptions::Content;
@@ -27,6 +27,7 @@ pub struct Effects {
     enquiries: Vec<Enquiry>,
     letters: Vec<(ShardId, Letter)>,
     locates: Vec<Locate>,
+    rulings: Vec<Ruling>,
     standings: Vec<(u64, Option<Standing>)>,
 }
 
@@ -130,6 +131,16 @@ impl Effects {
     /// Takes the questions to the document store, in order.
     pub fn take_enquiries(&mut self) -> Vec<Enquiry> {
         core::mem::take(&mut self.enquiries)
+    }
+
+    /// Notes decisions about watchers.
+    pub(crate) fn rule(&mut self, rulings: &mut Vec<Ruling>) {
+        self.rulings.append(rulings);
+    }
+
+    /// Takes the decisions about watchers, in order; none unless [`crate::Shard::keep_rulings`] was called.
+    pub fn take_rulings(&mut self) -> Vec<Ruling> {
+        core::mem::take(&mut self.rulings)
     }
 
     /// Asks where a URI leads.

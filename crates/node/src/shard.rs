@@ -243,6 +243,11 @@ impl Shard {
             .map_or_else(Vec::new, |it| it.informs_of(now))
     }
 
+    /// From now on effects tell what is decided about watchers, for an audit trail.
+    pub fn keep_rulings(&mut self) {
+        self.owners.presence.rulings.get_or_insert_default();
+    }
+
     /// Numbers for the operator.
     pub fn metrics(&self) -> Metrics {
         let mut metrics = self.metrics.clone();

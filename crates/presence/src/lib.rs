@@ -10,7 +10,7 @@ pub mod refusal;
 pub mod rules;
 mod winfo;
 
-pub use outbox::{Counts, Outbox};
+pub use outbox::{Counts, Outbox, Ruling};
 pub use policy::{Policy, Publish as PublishPolicy, Watch};
 pub use presentity::{
     Explanation, PACKAGES, Presentity, Publish, Published, ROLE, Standing, Subscribe, Subscribed, Terms,

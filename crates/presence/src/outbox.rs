@@ -1,5 +1,7 @@
 //! What a presentity asks of its surroundings after an event.
 
+use documents::rules::SubHandling;
+use sip::Aor;
 use sip_stack::Timestamp;
 use sip_stack::interest::Shown;
 use sip_stack::subscriptions::{self, Stored};
@@ -20,8 +22,43 @@ pub struct Outbox {
     pub shown: Vec<Shown>,
     /// Whether some of them are to be looked at: call [`crate::Presentity::show`] when there is time.
     pub showing: bool,
+    /// What was decided about watchers, for an audit trail; `None` while nobody keeps one.
+    pub rulings: Option<Vec<Ruling>>,
     /// Numbers for the operator.
     pub counts: Counts,
+}
+
+/// A decision about a watcher that is another than before. It names users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// Whose presence.
+    pub presentity: Aor,
+    /// Who asked for it.
+    pub watcher: Aor,
+    /// Whether it asked to stay unknown to the presentity.
+    pub anonymous: bool,
+    /// What was decided before; `None` if it has only just asked.
+    pub before: Option<SubHandling>,
+    /// What is decided now.
+    pub decision: SubHandling,
+}
+
+impl Outbox {
+    /// Notes a decision, if an audit trail is kept.
+    pub(crate) fn rule(
+        &mut self,
+        presentity: &Aor,
+        watcher: Option<&Aor>,
+        anonymous: bool,
+        before: Option<SubHandling>,
+        decision: SubHandling,
+    ) {
+        let (Some(rulings), Some(watcher)) = (&mut self.rulings, watcher) else { return };
+        if before != Some(decision) {
+            let (presentity, watcher) = (presentity.clone(), watcher.clone());
+            rulings.push(Ruling { presentity, watcher, anonymous, before, decision });
+        }
+    }
 }
 
 /// What happened to publications, for the operator.

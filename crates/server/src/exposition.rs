@@ -197,6 +197,11 @@ fn store_numbers(out: &mut String, status: &Status) {
     gauge(out, "rollcall_store_queue_depth", "Rows handed over and not written yet.", waiting);
     let healthy = u64::from(!store.failing.load(Ordering::Relaxed));
     gauge(out, "rollcall_store_healthy", "0 while writing fails and new state is refused.", healthy);
+    let audit = &status.audit;
+    let written = audit.written.load(Ordering::Relaxed);
+    counter(out, "rollcall_audit_records_total", "Lines written to the audit trail.", written);
+    let lost = audit.lost.load(Ordering::Relaxed);
+    counter(out, "rollcall_audit_lost_total", "Lines of the audit trail that could not be written.", lost);
     histogram(out, "rollcall_store_commit_seconds", "How long one batch took to write.", &store.commit());
 }
 

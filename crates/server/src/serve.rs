@@ -115,7 +115,7 @@ fn reload(server: &mut Server, sources: &Sources, log: &LogHandle) {
         Ok(new) => new,
         Err(problems) => {
             for problem in &problems.0 {
-                tracing::error!(%problem, "the configuration is wrong; the old one stays");
+                tracing::error!(problem = %problem.for_log(), "the configuration is wrong; the old one stays");
             }
             return;
         }

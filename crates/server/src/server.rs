@@ -19,6 +19,7 @@ use transport::tcp::{StreamOptions, Streams};
 use transport::udp::UdpEnd;
 
 use crate::admin::{self, Sight};
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::keys::{Engine, PublishAck};
@@ -80,6 +81,7 @@ pub struct Server {
     status: Arc<Status>,
     clock: Clock,
     post: Post,
+    audit: Audit,
     store: StoreSlot,
     streams: Streams,
     runtime: Runtime,
@@ -103,6 +105,16 @@ impl Server {
         for place in places {
             machines.push(Shard::new(Arc::clone(&settings), place, seed()?));
         }
+        let (audit, auditor) = match config.log.audit.as_str() {
+            "" => (Audit::off(), None),
+            path => {
+                let opened = Audit::open(path.into(), Arc::clone(&status.audit));
+                let (audit, auditor) =
+                    opened.map_err(StartError::system("cannot open the audit trail (log.audit)"))?;
+                machines.iter_mut().for_each(Shard::keep_rulings);
+                (audit, Some(auditor))
+            }
+        };
         let restored = keeper.load(&mut |row| machines[owner(row.key.partition, shards)].restore(&row))?;
 
         let durable = config.store.publish_ack == PublishAck::Durable;
@@ -130,7 +142,7 @@ impl Server {
 
         let entrance = if config.roles.has_entrance() {
             let hearer = library::hearer(post.clone());
-            Some(Entrance::start(&config, epoch, seed()?, clock, post.clone(), hearer)?)
+            Some(Entrance::start(&config, epoch, seed()?, clock, post.clone(), audit.clone(), hearer)?)
         } else {
             None
         };
@@ -144,6 +156,12 @@ impl Server {
         let mut threads = Threads::new(alarm);
         let writer_post = post.clone();
         threads.spawn("store", move || writer.run(&writer_post).map_err(|error| error.to_string()))?;
+        if let Some(auditor) = auditor {
+            threads.spawn("audit", move || {
+                auditor.run();
+                Ok(())
+            })?;
+        }
         let reader_post = post.clone();
         threads.spawn("documents", move || {
             reader.run(&reader_post);
@@ -163,6 +181,7 @@ impl Server {
                 store: slot.clone(),
                 library: library.clone(),
                 places: places.clone(),
+                audit: audit.clone(),
                 durable,
                 clock,
                 status: Arc::clone(&status),
@@ -197,6 +216,7 @@ impl Server {
             status,
             clock,
             post,
+            audit,
             store: slot,
             streams,
             runtime,
@@ -268,6 +288,7 @@ impl Server {
     pub fn reconfigure(&mut self, new: &Config) -> (Vec<String>, Vec<String>) {
         let names = self.config.adopt(new);
         self.post.order_all(&Order::Reconfigure(self.config.settings(&self.listen)));
+        self.audit.reopen();
         if let Some(entrance) = &self.entrance {
             entrance.reconfigure(&self.config);
         }
@@ -294,9 +315,11 @@ impl Server {
             entrance.stop();
         }
         self.post.order_all(&Order::Stop);
-        self.threads.join(|name| name != "store");
+        let writes = |name: &str| matches!(name, "store" | "audit");
+        self.threads.join(|name| !writes(name));
         self.store.end();
-        self.threads.join(|name| name == "store");
+        self.audit.end();
+        self.threads.join(writes);
         let streams = self.streams.clone();
         self.runtime.block_on(async move {
             // What is not written by then the peers ask for again.

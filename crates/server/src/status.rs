@@ -2,9 +2,11 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use node::{Histogram, Metrics};
+
+use crate::audit::Counts;
 
 /// A shard that has not turned for so long is stuck. An idle one turns every second.
 pub const STUCK_AFTER: Duration = Duration::from_secs(10);
@@ -96,6 +98,8 @@ pub struct Status {
     pub shards: Vec<Board>,
     /// The store's writer.
     pub store: StoreBoard,
+    /// The audit trail.
+    pub audit: Arc<Counts>,
     phase: AtomicU8,
 }
 
@@ -105,6 +109,7 @@ impl Status {
         Self {
             shards: (0..shards).map(|_| Board::default()).collect(),
             store: StoreBoard::default(),
+            audit: Arc::default(),
             phase: AtomicU8::new(Phase::Starting as u8),
         }
     }

@@ -207,6 +207,13 @@ fn users_come_from_the_table_and_from_their_file() {
     assert!(!config.summary().join("\n").contains("secret"));
     let twice = with(&["authentication.users={\"bob@localhost\" = \"x\"}", &file]).unwrap_err();
     assert!(twice.contains("is in [authentication.users] too"), "{twice}");
+    let refused = Sources {
+        file: None,
+        set: vec!["authentication.users={\"bob@localhost\" = \"x\"}".into(), file.clone()],
+    };
+    let problem = &refused.load().unwrap_err().0[0];
+    let logged = problem.for_log();
+    assert!(logged.ends_with(": user (not logged) is in [authentication.users] too"), "{logged}");
     let stranger = with(&["authentication.users={\"bob@elsewhere.example\" = \"x\"}"]).unwrap();
     assert!(stranger.check().unwrap_err().to_string().contains("none of our domains"));
 }

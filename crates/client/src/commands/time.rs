@@ -3,7 +3,7 @@
 use sip_stack::Timestamp;
 
 /// RFC 3339 with milliseconds: `2026-11-23T22:41:07.250Z`.
-pub(crate) fn date_time(at: Timestamp) -> String {
+pub fn date_time(at: Timestamp) -> String {
     let (year, month, day) = date(at.as_secs() / 86_400);
     format!("{year:04}-{month:02}-{day:02}T{}.{:03}Z", time_of_day(at), at.as_millis() % 1000)
 }

@@ -55,6 +55,9 @@ impl Shard {
             self.deadlines.ask(at, Wake::Publication { presentity: place, row });
         }
         outbox.wants.drain(..).for_each(|want| out.want(owner, want));
+        if let Some(rulings) = &mut outbox.rulings {
+            out.rule(rulings);
+        }
         let counts = core::mem::take(&mut outbox.counts);
         self.metrics.publications_expired += counts.expired;
         self.metrics.timers_overdue += counts.overdue;

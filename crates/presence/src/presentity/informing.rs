@@ -248,7 +248,10 @@ impl Presentity {
         let mut place = 0;
         while let Some(waiting) = self.waiting.get(place) {
             let requester = Requester { identities: &waiting.identities, anonymous: waiting.mark.anonymous };
-            let event = match self.decide(now, terms.policy, &requester).handling {
+            let decision = self.decide(now, terms.policy, &requester).handling;
+            let before = Some(SubHandling::Confirm);
+            out.rule(&self.aor, waiting.identities.first(), waiting.mark.anonymous, before, decision);
+            let event = match decision {
                 _ if waiting.until <= now => Event::Giveup,
                 SubHandling::Confirm => {
                     place += 1;

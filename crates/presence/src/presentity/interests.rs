@@ -73,6 +73,11 @@ impl Presentity {
             let decision = self.decide(now, terms.policy, &Requester::known(&identities));
             self.classes.of(&Arc::new(decision))
         });
+        if let Some(class) = &class {
+            let before =
+                self.interests.interested.get(&asker).and_then(|it| it.class.as_ref()).map(Class::handling);
+            out.rule(&self.aor, identities.first(), false, before, class.handling());
+        }
         self.interests.interested.insert(asker, Interested { identities, class, told: Told::Nothing });
         if self.is_ready() {
             self.show_one(asker, out);

@@ -91,7 +91,7 @@ impl Presentity {
         if !self.is_ready() {
             return; // by rules that are not known nobody is judged; all are when they are
         }
-        let changed = self.judged(now, terms.policy);
+        let changed = self.judged(now, terms.policy, out);
         for (id, class) in changed {
             let handling = class.handling();
             let Some(watcher) = self.watchers.data_mut(id) else { continue };
@@ -134,7 +134,7 @@ impl Presentity {
     }
 
     /// Those of whom something else is decided now than before, or than their state says.
-    fn judged(&mut self, now: Timestamp, policy: &Policy) -> Vec<(SubscriptionId, Class)> {
+    fn judged(&mut self, now: Timestamp, policy: &Policy, out: &mut Outbox) -> Vec<(SubscriptionId, Class)> {
         let Self { aor, rulebook, sphere, classes, watchers, interests, .. } = self;
         let when =
             Circumstances { now: millis(now), sphere: sphere.as_deref(), lists: &rulebook.memberships };
@@ -150,12 +150,16 @@ impl Presentity {
             classes.of(&decision)
         };
         for (identities, class) in interests.classes_mut() {
-            *class = Some(judged(identities, false));
+            let before = class.as_ref().map(Class::handling);
+            let decided = judged(identities, false);
+            out.rule(aor, identities.first(), false, before, decided.handling());
+            *class = Some(decided);
         }
         let mut changed = Vec::new();
         for (id, subscription, watcher) in watchers.iter() {
             let Sort::Presence(before) = &watcher.sort else { continue };
-            let class = judged(&identities(subscription), watcher.mark.anonymous);
+            let identities = identities(subscription);
+            let class = judged(&identities, watcher.mark.anonymous);
             let is_told_otherwise = match (class.handling(), subscription.state()) {
                 (_, State::Terminated(_)) => false,
                 (SubHandling::Confirm, state) => state == State::Active,
@@ -163,6 +167,11 @@ impl Presentity {
                 (SubHandling::PoliteBlock | SubHandling::Allow, state) => state == State::Pending,
             };
             if class != *before || is_told_otherwise {
+                let before = match subscription.state() {
+                    State::Pending => SubHandling::Confirm,
+                    State::Active | State::Terminated(_) => before.handling(),
+                };
+                out.rule(aor, identities.first(), watcher.mark.anonymous, Some(before), class.handling());
                 changed.push((id, class));
             }
         }

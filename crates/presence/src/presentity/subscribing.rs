@@ -71,6 +71,7 @@ impl Presentity {
         let (sort, state) = match u8::try_from(depth).unwrap_or_default() {
             0 => {
                 let decision = self.decide(now, terms.policy, &requester);
+                out.rule(&self.aor, identities.first(), anonymous, None, decision.handling);
                 let state = match decision.handling {
                     SubHandling::Block => return Err(Refusal::Forbidden),
                     SubHandling::Confirm => State::Pending,

@@ -387,6 +387,9 @@ tables! {
         format: LogFormat = LogFormat::Text, restart;
         /// "error", "warn", "info", "debug" or "trace". Users are named by "debug" and "trace" only.
         level: LogLevel = LogLevel::Info, reload;
+        /// A file for the audit trail: who changed which rules, and what was decided about which watcher, a JSON object per
+        /// line; empty for none. It names users. A reload opens it anew after it was moved away.
+        audit: String = String::new(), restart;
     }
 
     /// Bounds. Each has its own refusal and its own counter in /metrics.

@@ -89,6 +89,18 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// As a log may have it: what is said about users goes without what it quotes, which may be their names.
+    pub fn for_log(&self) -> String {
+        let said = self.to_string();
+        if !self.message.contains("user") {
+            return said;
+        }
+        let parts = said.split('"').enumerate();
+        parts.map(|(index, part)| if index % 2 == 0 { part } else { "(not logged)" }).collect()
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {

@@ -18,6 +18,7 @@ use transport::udp::UdpEnd;
 use super::bundle::{Bundle, Spare};
 use super::held::Held;
 use super::{Order, Post};
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::library::Desk;
 use crate::places::Places;
@@ -66,6 +67,8 @@ pub struct Turn {
     pub places: Places,
     /// Whether messages wait for their rows.
     pub durable: bool,
+    /// Where decisions are told.
+    pub audit: Audit,
     /// The clock.
     pub clock: Clock,
     /// What others see.
@@ -245,6 +248,9 @@ impl Turn {
 
     /// Hands rows to the store, then sends, or holds until they are on disk.
     fn flush(&mut self, progress: &mut Progress) {
+        for ruling in progress.effects.take_rulings() {
+            self.audit.decision(self.clock.now(), &ruling);
+        }
         for enquiry in progress.effects.take_enquiries() {
             self.library.ask(self.me, enquiry);
         }

@@ -13,6 +13,7 @@ use xdm::{
     Answer, Decision, EntityTags, Index, Listed, Method, Reading, Request, Settings, Snapshot, Stored, Xdms,
 };
 
+use crate::audit::Audit;
 use crate::clock::Clock;
 
 /// Requests that write to one tree take turns: who decides knows that nobody else is about to commit. Trees are parted
@@ -37,6 +38,7 @@ pub struct Archive<D> {
     lanes: Box<[tokio::sync::Mutex<()>]>,
     hasher: RandomState,
     clock: Clock,
+    audit: Audit,
 }
 
 /// Givers of entity-tags that nobody uses just now.
@@ -55,6 +57,7 @@ impl<D: DocStore> Archive<D> {
         store: Arc<D>,
         epoch: Epoch,
         clock: Clock,
+        audit: Audit,
         hearer: Hearer,
     ) -> Result<Self, StoreError> {
         // The epoch alone begins anew when documents are restored beside an empty log of soft state; the wall clock alone
@@ -86,6 +89,7 @@ impl<D: DocStore> Archive<D> {
             lanes: (0..LANES).map(|_| tokio::sync::Mutex::default()).collect(),
             hasher: RandomState::new(),
             clock,
+            audit,
         })
     }
 
@@ -136,9 +140,15 @@ impl<D: DocStore> Archive<D> {
                 }
                 return Ok(answer);
             };
-            let document = commit.document.clone();
+            let (document, previous) = (commit.document.clone(), commit.expected.clone());
+            let etag = match &commit.write {
+                xdm::Write::Put { etag, .. } => Some(etag.clone()),
+                xdm::Write::Delete => None,
+            };
             match self.commit(commit).await? {
                 Outcome::Done { .. } => {
+                    let now = self.clock.now();
+                    self.audit.document(now, &document, request.principal, previous.as_ref(), etag.as_ref());
                     match &answer.etag {
                         Some(etag) => self.keep(&document, etag, reading),
                         None => _ = self.readings().remove(&document),

@@ -22,6 +22,7 @@ use super::counts::XdmCounts;
 use super::declared::declared;
 use super::remote::Remotes;
 use super::site::XdmSite;
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::keys::{Engine, Profile};
@@ -109,9 +110,10 @@ impl Entrance {
         key: [u8; 32],
         clock: Clock,
         post: Post,
+        audit: Audit,
         hearer: Hearer,
     ) -> Result<Self, EntranceError> {
-        let plan = Plan { config, epoch, key, clock, post };
+        let plan = Plan { config, epoch, key, clock, post, audit };
         match config.store.engine {
             Engine::Embedded if config.roles.xdm => {
                 let defaults = Options::default();
@@ -195,6 +197,7 @@ struct Plan<'c> {
     key: [u8; 32],
     clock: Clock,
     post: Post,
+    audit: Audit,
 }
 
 impl Plan<'_> {
@@ -222,8 +225,8 @@ impl Plan<'_> {
             let declared = declared(&config.xdm).map_err(EntranceError::Usage)?;
             let settings = Settings { declared, ..settings(config, &addresses) };
             let trees = config.xdm.tree_cache.0;
-            let opened =
-                Archive::open(settings, trees, store, self.epoch, self.clock, counting(&xdm, hearer));
+            let hearer = counting(&xdm, hearer);
+            let opened = Archive::open(settings, trees, store, self.epoch, self.clock, self.audit, hearer);
             Some(Arc::new(runtime.block_on(opened)?))
         } else {
             None

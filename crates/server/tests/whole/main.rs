@@ -1,6 +1,7 @@
 //! Whole servers, in this process and as processes of their own, and peers on loopback.
 #![expect(clippy::unwrap_used, reason = "what a helper cannot do fails the test that asked for it")]
 
+mod audit;
 mod client;
 mod documents;
 mod entrance;
@@ -9,6 +10,7 @@ mod face;
 mod foreign;
 mod lists;
 mod peer;
+mod privacy;
 mod process;
 mod proxy;
 mod pump;

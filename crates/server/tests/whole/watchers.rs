@@ -21,10 +21,17 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(set: &[&str]) -> Self {
+        Self::of(&["alice", "bob", "carol", "erin"], set)
+    }
+
+    /// With other users.
+    pub(crate) fn of(users: &[&str], set: &[&str]) -> Self {
+        let users: Vec<_> = users.iter().map(|name| format!("{name} = \"wonderland\"")).collect();
+        let users = format!("authentication.users={{ {} }}", users.join(", "));
         let own = [
             "listen=tcp:127.0.0.1:0",
             "authentication.open=false",
-            "authentication.users={ alice = \"wonderland\", bob = \"wonderland\", carol = \"wonderland\", erin = \"wonderland\" }",
+            users.as_str(),
             "presence-server.watch=oneself",
             "presence-server.unmatched=confirm",
             "presence-server.pace=0s",

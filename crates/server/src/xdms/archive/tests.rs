@@ -81,7 +81,8 @@ impl DocStore for Late {
 fn archive(limits: Limits, trees: usize, late: bool) -> Archive<Late> {
     let settings = Settings { limits, ..Settings::default() };
     let store = Arc::new(Late { late, ..Late::default() });
-    wait(Archive::open(settings, trees, store, Epoch(1), Clock::new(), Box::new(|_| {}))).unwrap()
+    wait(Archive::open(settings, trees, store, Epoch(1), Clock::new(), Audit::off(), Box::new(|_| {})))
+        .unwrap()
 }
 
 fn request<'a>(method: Method, path: &'a str, body: &'a [u8], principal: &'a Principal) -> Request<'a> {

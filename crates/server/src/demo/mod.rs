@@ -16,8 +16,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use cast::{Cast, DOMAIN, Happening, ROLES};
 use clap::Args;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
-use roster::{Roster, line};
-use screen::{Side, draw};
+use roster::{News, Roster, line};
+use screen::{NO_MORE, Side, draw};
 use sip_stack::Protocol;
 use tokio::runtime::Runtime;
 
@@ -29,6 +29,7 @@ use crate::keeper;
 use crate::log;
 use crate::pump::bind::settle;
 use crate::server::Server;
+use crate::xdms::entrance::Entrance;
 
 /// The arguments of `rollcall demo`.
 #[derive(Clone, Debug, Default, Args)]
@@ -52,6 +53,16 @@ struct Stage {
     _folder: Option<tempfile::TempDir>,
 }
 
+impl Stage {
+    /// The XCAP root over HTTPS, or over plain HTTP.
+    fn root(&self, secure: bool) -> Option<String> {
+        let addresses = self.server.entrance()?.addresses();
+        let address = addresses.iter().find(|one| one.secure == secure)?.address;
+        let scheme = if secure { "https" } else { "http" };
+        Some(format!("{scheme}://{address}{}", self.server.config().xdm.root))
+    }
+}
+
 /// Runs the demo until its time is over, `q` or Ctrl-C.
 pub fn demo(arguments: &DemoArguments, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
     let stage = match set_up(arguments) {
@@ -65,7 +76,8 @@ pub fn demo(arguments: &DemoArguments, out: &mut dyn Write, err: &mut dyn Write)
     let (sender, happenings) = channel();
     let address = stage.address.to_string();
     let clock = stage.server.clock();
-    let cast = match runtime.block_on(Cast::start(&address, &stage.passwords, clock, &sender)) {
+    let root = stage.root(false).unwrap_or_default();
+    let cast = match runtime.block_on(Cast::start(&address, &root, &stage.passwords, clock, &sender)) {
         Ok(cast) => cast,
         Err(error) => {
             writeln!(err, "the players cannot reach the server: {error}")?;
@@ -79,7 +91,8 @@ pub fn demo(arguments: &DemoArguments, out: &mut dyn Write, err: &mut dyn Write)
     }
     out.flush()?;
     let ends_at = arguments.seconds.map(Duration::from_secs);
-    let show = Show { stage: &stage, happenings, ends_at, clock, roster: people() };
+    let less = Roster::new(&[(ROLES[0].name, "")]);
+    let show = Show { stage: &stage, happenings, ends_at, clock, roster: people(), less, approved_at: None };
     let shown = if arguments.plain || !io::stdout().is_terminal() { show.plain(out) } else { show.live() };
     runtime.block_on(cast.end());
     let numbers = stage.server.status().metrics();
@@ -184,20 +197,22 @@ fn join(stage: &Stage) -> Vec<String> {
         "registration off (Rollcall is no registrar); put robot, alice and bob on its buddy list.".to_owned(),
         format!("Passwords: {}", users.join(", ")),
     ];
-    if let Some(entrance) = stage.server.entrance() {
-        let pin = entrance.fingerprint().unwrap_or_default();
-        let https = entrance.addresses().iter().find(|one| one.secure).map(|one| one.address);
-        let http = entrance.addresses().iter().find(|one| !one.secure).map(|one| one.address);
-        let root = &stage.server.config().xdm.root;
+    lines.push("Who watches carol, and who waits for her to decide; and alice's second thoughts (approve brings her back):".to_owned());
+    lines.push(format!("$ {program} watchers --as carol@{DOMAIN} --password {password} --server {address}"));
+    let pin = stage.server.entrance().and_then(Entrance::fingerprint).unwrap_or_default();
+    if let Some(root) = stage.root(true) {
+        let (alice, hers) = (ROLES[1].name, &stage.passwords[1]);
+        lines.push(format!(
+            "$ {program} polite-block carol@{DOMAIN} --as {alice}@{DOMAIN} --password {hers} --root {root} --pin {pin}"
+        ));
         lines.push("Documents over XCAP, with a password, as carol:".to_owned());
-        lines.extend(https.map(|address| {
-            format!(
-                "$ {program} contacts add robot@{DOMAIN} --as carol@{DOMAIN} --password {password} --root https://{address}{root} --pin {pin}"
-            )
-        }));
-        lines.extend(http.map(|address| {
-            format!("$ curl --digest -u carol:{password} http://{address}/v1/users/carol@{DOMAIN}/lists")
-        }));
+        lines.push(format!(
+            "$ {program} contacts add robot@{DOMAIN} --as carol@{DOMAIN} --password {password} --root {root} --pin {pin}"
+        ));
+    }
+    if let Some(root) = stage.root(false) {
+        let http = root.trim_end_matches(stage.server.config().xdm.root.as_str());
+        lines.push(format!("$ curl --digest -u carol:{password} {http}/v1/users/carol@{DOMAIN}/watchers"));
     }
     if let Some(admin) = stage.server.admin() {
         lines.push(format!("Metrics: http://{admin}/metrics"));
@@ -232,7 +247,17 @@ struct Show<'a> {
     happenings: Receiver<Happening>,
     ends_at: Option<Duration>,
     clock: Clock,
+    /// What carol sees.
     roster: Roster,
+    /// What bob sees of the robot.
+    less: Roster,
+    /// When alice let carol watch.
+    approved_at: Option<Duration>,
+}
+
+/// News of the robot in the words of what is not in it.
+fn to_bob(news: News) -> News {
+    News { note: NO_MORE.to_owned(), ..news }
 }
 
 /// How often the live picture is drawn at least.
@@ -253,6 +278,17 @@ impl Show<'_> {
                         out.flush()?;
                     }
                 }
+                Ok(Happening::Less(news)) => {
+                    if self.less.take(&news) {
+                        writeln!(out, "{}", line(&self.less, &to_bob(news)))?;
+                        out.flush()?;
+                    }
+                }
+                Ok(Happening::Approved) => {
+                    let at = self.clock.elapsed().as_secs_f64();
+                    writeln!(out, "{at:9.3}s  alice approves carol: rollcall approve carol@{DOMAIN}")?;
+                    out.flush()?;
+                }
                 Ok(Happening::Trouble(words)) => writeln!(out, "{words}")?,
                 Ok(Happening::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -268,7 +304,7 @@ impl Show<'_> {
         let mut trouble = None;
         let result = loop {
             let side = self.side(&join, trouble.as_ref());
-            if let Err(error) = terminal.draw(|frame| draw(frame, &self.roster, &side)) {
+            if let Err(error) = terminal.draw(|frame| draw(frame, &self.roster, &self.less, &side)) {
                 break Err(error);
             }
             match self.keys() {
@@ -289,6 +325,8 @@ impl Show<'_> {
         while let Ok(happening) = self.happenings.try_recv() {
             match happening {
                 Happening::News(news) => _ = self.roster.take(&news),
+                Happening::Less(news) => _ = self.less.take(&news),
+                Happening::Approved => self.approved_at = Some(self.clock.elapsed()),
                 Happening::Trouble(words) => *trouble = Some(words),
                 Happening::Stop => return false,
             }
@@ -321,6 +359,6 @@ impl Show<'_> {
         ];
         let counters = counters.map(|(name, value)| (name, value.to_string())).to_vec();
         let join = trouble.into_iter().cloned().chain(join.iter().cloned()).collect();
-        Side { up: self.clock.elapsed(), counters, join }
+        Side { up: self.clock.elapsed(), approved_at: self.approved_at, counters, join }
     }
 }

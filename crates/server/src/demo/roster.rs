@@ -9,6 +9,8 @@ pub enum Availability {
     /// Nothing is published.
     #[default]
     Offline,
+    /// Whoever it is has not said yet who may see it.
+    Hidden,
     /// Open, and nothing else is said.
     Open,
     /// Open, but away.
@@ -22,6 +24,7 @@ impl Availability {
     pub fn word(self) -> &'static str {
         match self {
             Self::Offline => "offline",
+            Self::Hidden => "pending",
             Self::Open => "open",
             Self::Away => "away",
             Self::Busy => "busy",

@@ -15,24 +15,31 @@ use super::roster::{Availability, Person, Roster, human};
 pub struct Side {
     /// Time since the start.
     pub up: Duration,
+    /// When alice let carol watch.
+    pub approved_at: Option<Duration>,
     /// Name and value of each counter shown.
     pub counters: Vec<(&'static str, String)>,
     /// How to join in, a line each; a line that starts with `$ ` is a command.
     pub join: Vec<String>,
 }
 
-/// Draws one picture.
-pub fn draw(frame: &mut Frame<'_>, roster: &Roster, side: &Side) {
+/// What is said of the robot to bob, where others see a note.
+pub const NO_MORE: &str = "to bob: the robot shows him no notes and no doings";
+
+/// Draws one picture: `less` is what bob sees of the robot.
+pub fn draw(frame: &mut Frame<'_>, roster: &Roster, less: &Roster, side: &Side) {
     let people = u16::try_from(roster.people.len()).unwrap_or(u16::MAX).saturating_add(4);
-    let [head, list, middle, join] = Layout::vertical([
+    let [head, list, rules, middle, join] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(people),
+        Constraint::Length(4),
         Constraint::Length(8),
         Constraint::Min(0),
     ])
     .areas(frame.area());
     draw_head(frame, head, side);
     draw_roster(frame, list, roster, side.up);
+    draw_rules(frame, rules, less, side);
     let [latency, counters] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(36)]).areas(middle);
     draw_latency(frame, latency, roster);
     draw_counters(frame, counters, side);
@@ -62,6 +69,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, side: &Side) {
 fn color(availability: Availability) -> Color {
     match availability {
         Availability::Offline => Color::DarkGray,
+        Availability::Hidden => Color::Magenta,
         Availability::Open => Color::Green,
         Availability::Away => Color::Yellow,
         Availability::Busy => Color::Red,
@@ -81,6 +89,33 @@ fn draw_roster(frame: &mut Frame<'_>, area: Rect, roster: &Roster, up: Duration)
     let rows = roster.people.iter().map(|person| row(person, up));
     let block = boxed("roster, as carol sees it");
     frame.render_widget(Table::new(rows, widths).header(head).column_spacing(2).block(block), area);
+}
+
+/// What rules do: who sees less, and who had to wait.
+fn draw_rules(frame: &mut Frame<'_>, area: Rect, less: &Roster, side: &Side) {
+    let mut lines = Vec::new();
+    if let Some(robot) = less.people.first() {
+        let (color, word) = (color(robot.availability), robot.availability.word());
+        lines.push(Line::from(vec![
+            Span::from("● robot ").fg(color),
+            Span::from(word).fg(color),
+            Span::from(format!(" {NO_MORE}")).fg(Color::DarkGray),
+        ]));
+    }
+    lines.push(match side.approved_at {
+        None => Line::from("alice has not decided yet whether carol may watch").fg(Color::Magenta),
+        Some(at) => {
+            let fresh = side.up.saturating_sub(at) < Duration::from_secs(3);
+            let style =
+                if fresh { Style::new().fg(Color::Green).bold() } else { Style::new().fg(Color::DarkGray) };
+            Line::from(format!(
+                "alice approved carol after {} s, and carol's roster followed by itself",
+                at.as_secs()
+            ))
+            .style(style)
+        }
+    });
+    frame.render_widget(Paragraph::new(lines).block(boxed("rules decide")), area);
 }
 
 fn row(person: &Person, up: Duration) -> Row<'_> {
@@ -200,19 +235,28 @@ mod tests {
             latency: Some(Duration::from_micros(730)),
             at: Duration::from_secs(60),
         });
+        let mut less = Roster::new(&[("robot", "")]);
+        less.take(&News {
+            person: 0,
+            availability: Availability::Open,
+            note: String::new(),
+            latency: None,
+            at: Duration::from_secs(1),
+        });
         let side = Side {
             up: Duration::from_secs(62),
+            approved_at: Some(Duration::from_secs(4)),
             counters: vec![("PUBLISHes", "42".to_owned())],
             join: vec!["From a second terminal:".to_owned(), "$ rollcall watch robot@localhost".to_owned()],
         };
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        terminal.draw(|frame| draw(frame, &roster, &side)).unwrap();
+        terminal.draw(|frame| draw(frame, &roster, &less, &side)).unwrap();
         terminal.backend().to_string()
     }
 
     #[test]
     fn the_screen_shows_who_is_how() {
-        let shown = picture(100, 24);
+        let shown = picture(100, 28);
         for part in [
             "● Rollcall",
             "up 1:02",
@@ -223,6 +267,8 @@ mod tests {
             "0.73 ms",
             "○  carol",
             "waiting for the first NOTIFY",
+            "● robot open to bob: the robot shows him no notes",
+            "alice approved carol after 4 s",
             "PUBLISHes",
             "42",
             "rollcall watch robot@localhost",

@@ -233,7 +233,7 @@ fn a_second_server_on_the_same_port_or_store_does_not_start() {
 fn the_demo_shows_changes_and_its_log_names_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let shown = Command::new(env!("CARGO_BIN_EXE_rollcall"))
-        .args(["demo", "--plain", "--seconds", "3", "--data", folder.path().to_str().unwrap()])
+        .args(["demo", "--plain", "--seconds", "6", "--data", folder.path().to_str().unwrap()])
         .output()
         .unwrap();
     let text = String::from_utf8(shown.stdout).unwrap();
@@ -241,6 +241,15 @@ fn the_demo_shows_changes_and_its_log_names_nobody() {
     let changes: Vec<_> =
         text.lines().filter(|line| line.contains("  robot   ") && line.ends_with(" ms)")).collect();
     assert!(changes.len() >= 2, "a change every second, with its latency:\n{text}");
+    let mut told = text.lines();
+    for step in [
+        "  alice   pending  has not decided whether carol may watch",
+        "  alice approves carol: rollcall approve carol@localhost",
+        "  alice   open     call me  (",
+    ] {
+        assert!(told.any(|line| line.contains(step)), "{step} is not in\n{text}");
+    }
+    assert!(text.contains("  robot   open     to bob: the robot shows him no notes"), "{text}");
     assert!(text.contains("watch robot@localhost --as carol@localhost"), "{text}");
     assert!(text.contains("proxy 127.0.0.1:"), "{text}");
     for command in ["contacts add robot@localhost --as carol@localhost", "curl --digest -u carol:"] {

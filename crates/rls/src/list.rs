@@ -23,7 +23,7 @@ pub use subscribing::Subscribe;
 
 use crate::name::ListName;
 use crate::roster::{Roster, Told};
-use crate::service::Policy;
+use crate::service::{Policy, Template};
 
 /// What holds for all lists.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,8 @@ pub struct Terms<'a> {
     pub policy: Policy,
     /// Whose lists a user's lists may refer to.
     pub references: Policy,
+    /// Which URIs say whose list they are.
+    pub template: &'a Template,
     /// Our own XCAP roots, without a slash at their end.
     pub roots: &'a [String],
     /// How far a list is followed.

@@ -1,19 +1,21 @@
 //! From a service to the resources that it means: its list, flat, with all that it refers to. RFC 4826 §4.5.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use documents::resource_lists::{
     Entry, Flat, Limits, List, Name, Problem, References, Resolved, ResourceLists, flatten,
 };
 use documents::rls_services::{Service, Services, Source};
-use sip::{Aor, Uri};
+use sip::{Aor, Uri, canonical, canonical_text};
 use xcap::{Branch, DocumentSelector, Reference, Tree};
 
-use crate::service::{Policy, find};
+use crate::service::{Policy, Template, check};
 
 /// Where documents are at hand.
 pub trait Library<'a> {
+    /// A document of list services: as with [`Library::resource_lists`].
+    fn services(&self, document: &DocumentSelector) -> Resolved<&'a Services>;
     /// A document of resource lists: known, not there (or none that can be read), or not looked up yet.
     fn resource_lists(&self, document: &DocumentSelector) -> Resolved<&'a ResourceLists>;
 }
@@ -35,23 +37,22 @@ pub struct Members {
     pub problems: Vec<Problem>,
 }
 
-/// The members of a service of `owner`, who has all these services. `roots` are our own XCAP roots, without a slash at
-/// their end; without any, whatever a document gives for one will do, since all that is read is here.
+/// The members of a service of `owner`, who has all these services.
 ///
 /// References lead to documents of the owner, to global ones, and to those of users who let the owner look into their
-/// lists by `references`, all under our own roots. Others are not followed: they would tell the owner what is in other
+/// lists, all under our own roots. Others are not followed: they would tell the owner what is in other
 /// users' lists, or have us fetch whatever a document names. An entry that is itself a service of the owner stands for
-/// the members of that service.
+/// the members of that service; so does one of another user, if its URI says whose it is and it is for the watcher.
 pub fn members<'a>(
     services: &'a Services,
     service: &'a Service,
     owner: &Aor,
-    roots: &[String],
-    references: Policy,
+    following: &Following<'_>,
     library: &dyn Library<'a>,
     limits: &Limits,
 ) -> Members {
-    let mut reader = Reader { owner, roots, references, library, documents: Vec::new() };
+    let mut reader = Reader { owner: owner.clone(), following, library, documents: Vec::new() };
+    let mut catalogs = vec![Catalog::new(owner, services)];
     let mut members = Members::default();
     let mut seen = HashSet::new();
     let mut left_out = 0;
@@ -59,19 +60,23 @@ pub fn members<'a>(
     let mut read = vec![core::ptr::from_ref(service)];
     let entries = reader.entries(service, limits, &mut members);
     members.missing = entries.is_none();
-    let mut open = vec![entries.unwrap_or_default().into_iter()];
-    while let Some(innermost) = open.last_mut() {
+    let mut open = vec![(0, entries.unwrap_or_default().into_iter())];
+    while let Some((whose, innermost)) = open.last_mut() {
+        let whose = *whose;
         let Some(entry) = innermost.next() else {
             open.pop();
             continue;
         };
-        let nested = Uri::parse(&entry.uri).ok().and_then(|uri| find(services, &uri));
-        if let Some(nested) = nested {
+        let nested = reader.nested(&entry.uri, whose, &mut catalogs, limits);
+        if let Resolved::Unknown = nested {
+            members.incomplete = true;
+        } else if let Resolved::Found((whose, nested)) = nested {
             if open.len() < limits.depth && !read.contains(&core::ptr::from_ref(nested)) {
                 read.push(nested);
+                reader.owner = catalogs[whose].owner.clone();
                 // A list within that is not there leaves the list without it.
                 let entries = reader.entries(nested, limits, &mut members).unwrap_or_default();
-                open.push(entries.into_iter());
+                open.push((whose, entries.into_iter()));
             }
         } else if is_subscribable(&entry.uri) && seen.insert(Arc::clone(&entry.uri)) {
             if members.entries.len() < limits.entries {
@@ -94,18 +99,56 @@ fn is_subscribable(uri: &str) -> bool {
     matches!(uri, Some(Uri::Sip(_) | Uri::Pres(_) | Uri::Tel(_)))
 }
 
-/// Follows references of one owner's lists.
+/// How far lists are followed, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Following<'a> {
+    /// Our own XCAP roots, without a slash at their end; without any, whatever a document gives for one will do, since all
+    /// that is read is here.
+    pub roots: &'a [String],
+    /// Whose lists a user's lists may refer to.
+    pub references: Policy,
+    /// Which URIs say whose list they are.
+    pub template: &'a Template,
+    /// Who may subscribe to a list.
+    pub policy: Policy,
+    /// The watcher by its proven names, and the event package.
+    pub watcher: (&'a [Aor], &'a str),
+}
+
+/// The services of one user by canonical URI.
+struct Catalog<'a> {
+    owner: Aor,
+    services: HashMap<String, &'a Service>,
+}
+
+impl<'a> Catalog<'a> {
+    fn empty(owner: &Aor) -> Self {
+        Self { owner: owner.clone(), services: HashMap::new() }
+    }
+
+    /// Of two services with one URI, which no document may have, the first counts.
+    fn new(owner: &Aor, services: &'a Services) -> Self {
+        let mut catalog = Self::empty(owner);
+        for service in &services.services {
+            if let Some(uri) = canonical_text(&service.uri) {
+                catalog.services.entry(uri).or_insert(service);
+            }
+        }
+        catalog
+    }
+}
+
+/// Follows references of one owner's lists at a time.
 struct Reader<'a, 'b> {
-    owner: &'b Aor,
-    roots: &'b [String],
-    references: Policy,
+    owner: Aor,
+    following: &'b Following<'b>,
     library: &'b dyn Library<'a>,
     documents: Vec<DocumentSelector>,
 }
 
 impl<'a> References<'a> for Reader<'a, '_> {
     fn list(&mut self, anchor: &str) -> Resolved<&'a List> {
-        let path = match self.roots {
+        let path = match self.following.roots {
             [] => below_any_root(anchor),
             roots => roots.iter().find_map(|root| anchor.strip_prefix(&**root)?.strip_prefix('/')),
         };
@@ -118,6 +161,52 @@ impl<'a> References<'a> for Reader<'a, '_> {
 }
 
 impl<'a> Reader<'a, '_> {
+    /// The service that a URI in a list of this user names, and whose it is. One of another user that is not for the
+    /// watcher is as good as none: nobody is told that it is there.
+    fn nested(
+        &mut self,
+        uri: &str,
+        whose: usize,
+        catalogs: &mut Vec<Catalog<'a>>,
+        limits: &Limits,
+    ) -> Resolved<(usize, &'a Service)> {
+        let Following { template, policy, watcher: (identities, package), .. } = *self.following;
+        let uri = if uri.len() > sip::Limits::DEFAULT.uri { None } else { Uri::parse(uri).ok() };
+        let Some((uri, name)) = uri.and_then(|uri| canonical(&uri).map(|name| (uri, name))) else {
+            return Resolved::Missing;
+        };
+        if let Some(service) = catalogs[whose].services.get(&name) {
+            return Resolved::Found((whose, service));
+        }
+        let Some(other) = template.owner(&uri) else { return Resolved::Missing };
+        let place = catalogs.iter().position(|catalog| catalog.owner == other);
+        let place = match place {
+            Some(place) => place,
+            None => {
+                let document = DocumentSelector::of_user("rls-services", other.as_str(), "index");
+                if !self.documents.contains(&document) {
+                    let services = self.documents.iter().filter(|other| other.auid == document.auid);
+                    if services.count() >= limits.references {
+                        return Resolved::Missing;
+                    }
+                    self.documents.push(document.clone());
+                }
+                match self.library.services(&document) {
+                    Resolved::Found(services) => catalogs.push(Catalog::new(&other, services)),
+                    Resolved::Missing => catalogs.push(Catalog::empty(&other)),
+                    Resolved::Unknown => return Resolved::Unknown,
+                }
+                catalogs.len() - 1
+            }
+        };
+        match catalogs[place].services.get(&name) {
+            Some(service) if check(service, &other, identities, package, policy).is_ok() => {
+                Resolved::Found((place, service))
+            }
+            Some(_) | None => Resolved::Missing,
+        }
+    }
+
     /// The entries of a service's list, flat; none if it is not there. Names are those of the first list.
     fn entries(
         &mut self,
@@ -151,7 +240,8 @@ impl<'a> Reader<'a, '_> {
         path: Option<&str>,
         select: impl FnOnce(&'a ResourceLists, &str) -> Option<T>,
     ) -> Resolved<T> {
-        let Some((document, selector)) = path.and_then(|path| locate(path, self.owner, self.references))
+        let Some((document, selector)) =
+            path.and_then(|path| locate(path, &self.owner, self.following.references))
         else {
             return Resolved::Missing;
         };
@@ -223,7 +313,55 @@ mod tests {
 
     struct Shelf(BTreeMap<String, Option<ResourceLists>>);
 
+    /// Everybody has a list `team` of one user, named like its owner.
+    struct Everybody(Vec<(Aor, Services)>);
+
+    impl<'a> Library<'a> for &'a Everybody {
+        fn services(&self, document: &DocumentSelector) -> Resolved<&'a Services> {
+            let found = self.0.iter().find(|(owner, _)| document.tree == Tree::User(owner.as_str().into()));
+            found.map_or(Resolved::Unknown, |(_, services)| Resolved::Found(services))
+        }
+
+        fn resource_lists(&self, _: &DocumentSelector) -> Resolved<&'a ResourceLists> {
+            Resolved::Missing
+        }
+    }
+
+    #[test]
+    fn lists_of_others_are_looked_into_as_far_as_references_are_followed() {
+        let team = |number: u32, entries: Vec<String>| {
+            let uri = format!("sip:user{number}@example.com;pres-list=team").into();
+            let list = entries.iter().map(|uri| Entry::new(uri)).collect();
+            Services { services: vec![Service { uri, source: Source::List(list), packages: None }] }
+        };
+        let owner = |number: u32| Aor::parse(&format!("sip:user{number}@example.com")).expect("a user");
+        let teams = (1..=5).map(|number| format!("sip:user{number}@example.com;pres-list=team"));
+        let first = team(0, teams.collect());
+        let others =
+            (1..=5).map(|number| (owner(number), team(number, vec![format!("sip:m{number}@example.com")])));
+        let everybody = Everybody(others.collect());
+        let template = template();
+        let read = |library: &Everybody, policy| {
+            let following = Following { policy, ..following(&[], &template) };
+            let limits = Limits { references: 3, ..Limits::DEFAULT };
+            let library: &Everybody = library;
+            let members = members(&first, &first.services[0], &owner(0), &following, &library, &limits);
+            let uris: Vec<_> = members.entries.iter().map(|entry| entry.uri.to_string()).collect();
+            (uris, members.documents.len(), members.incomplete)
+        };
+        let left =
+            |from: u32| (from..=5).map(|number| format!("sip:user{number}@example.com;pres-list=team"));
+        let found = (1..=3).map(|number| format!("sip:m{number}@example.com"));
+        assert_eq!(read(&everybody, Policy::Everyone), (found.chain(left(4)).collect(), 3, false));
+        assert_eq!(read(&everybody, Policy::Owner), (left(1).collect(), 3, false));
+        assert_eq!(read(&Everybody(Vec::new()), Policy::Everyone), (left(4).collect(), 3, true));
+    }
+
     impl<'a> Library<'a> for &'a Shelf {
+        fn services(&self, _: &DocumentSelector) -> Resolved<&'a Services> {
+            Resolved::Missing
+        }
+
         fn resource_lists(&self, document: &DocumentSelector) -> Resolved<&'a ResourceLists> {
             match self.0.get(&document.to_string()) {
                 Some(Some(lists)) => Resolved::Found(lists),
@@ -253,8 +391,17 @@ mod tests {
         let owner = Aor::parse("sip:joe@example.com").expect("an address-of-record");
         let roots = ["http://xcap.example.com", "https://xcap.example.com/root"].map(str::to_owned);
         let services = Services { services: vec![service.clone()] };
-        let service = &services.services[0];
-        members(&services, service, &owner, &roots, Policy::Owner, &shelf, &Limits::DEFAULT)
+        let (service, template) = (&services.services[0], template());
+        members(&services, service, &owner, &following(&roots, &template), &shelf, &Limits::DEFAULT)
+    }
+
+    fn template() -> Template {
+        Template::parse("<xui>;pres-list=<id>").expect("a template")
+    }
+
+    fn following<'a>(roots: &'a [String], template: &'a Template) -> Following<'a> {
+        let (references, policy) = (Policy::Owner, Policy::Owner);
+        Following { roots, references, template, policy, watcher: (&[], "presence") }
     }
 
     fn uris(members: &Members) -> Vec<&str> {
@@ -334,8 +481,7 @@ mod tests {
                 &services,
                 &services.services[0],
                 &owner,
-                &["http://xcap.example.com".to_owned()],
-                Policy::Owner,
+                &following(&["http://xcap.example.com".to_owned()], &template()),
                 &&shelf,
                 limits,
             )

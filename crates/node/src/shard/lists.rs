@@ -135,6 +135,7 @@ impl Lists {
             host: settings.domains.first().map_or("localhost", String::as_str),
             policy: self.policy,
             references: self.references,
+            template: &self.template,
             roots: &self.roots,
             flat: self.flat,
             xml: self.xml,

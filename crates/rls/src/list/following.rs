@@ -11,10 +11,14 @@ use sip_stack::notifier::Reason;
 use xcap::{Change, DocumentSelector, Followed, Found, Tree, Unavailable, Want};
 
 use super::{List, Terms};
-use crate::members::{Library, Members, members};
+use crate::members::{Following, Library, Members, members};
+use crate::name::ListName;
 use crate::outbox::Outbox;
 use crate::refusal::Refusal;
 use crate::service::{check, find};
+
+/// The application usage of list services.
+const SERVICES: &str = "rls-services";
 
 /// Where the members of a list come from.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ pub(super) struct Shelf {
 
 impl Shelf {
     pub(super) fn new(owner: Aor) -> Self {
-        let services = DocumentSelector::of_user("rls-services", owner.as_str(), "index");
+        let services = DocumentSelector::of_user(SERVICES, owner.as_str(), "index");
         let followed = vec![Followed::new(Want::Document(services))];
         Self {
             owner,
@@ -71,9 +75,15 @@ impl Shelf {
     }
 
     /// Puts the list together from what is known; asks for what is not, and gives nothing then.
-    fn read(&mut self, uri: &str, terms: &Terms<'_>, out: &mut Outbox) -> Option<(Vec<Entry>, Vec<Name>)> {
+    fn read(
+        &mut self,
+        name: &ListName,
+        identities: &[Aor],
+        terms: &Terms<'_>,
+        out: &mut Outbox,
+    ) -> Option<(Vec<Entry>, Vec<Name>)> {
         let known = self.followed.iter().all(Followed::is_known);
-        let read = if known { self.members(uri, terms) } else { Ok((None, Members::default())) };
+        let read = if known { self.members(name, identities, terms) } else { Ok((None, Members::default())) };
         let wanted = read.as_ref().map_or(&[][..], |(_, members)| &members.documents);
         let wanted: Vec<_> = wanted.iter().cloned().map(Want::Document).collect();
         if known {
@@ -111,25 +121,30 @@ impl Shelf {
         }
     }
 
-    fn members(&self, uri: &str, terms: &Terms<'_>) -> Result<(Option<Service>, Members), Refusal> {
-        let document = self.followed[0].documents().next().map(|(_, version)| &version.body);
-        let services = match document {
-            Some(body) => Services::parse(body, &terms.xml).map_err(|_| Refusal::Unresolvable)?,
-            None => return Err(Refusal::Unknown),
+    fn members(
+        &self,
+        name: &ListName,
+        identities: &[Aor],
+        terms: &Terms<'_>,
+    ) -> Result<(Option<Service>, Members), Refusal> {
+        let documents: Vec<_> =
+            self.followed.iter().map(|followed| (followed, Document::read(followed, terms))).collect();
+        let services = match &documents[0].1 {
+            Document::Services(services) => services,
+            Document::Lists(_) | Document::Broken => return Err(Refusal::Unresolvable),
+            Document::None => return Err(Refusal::Unknown),
         };
-        let uri = Uri::parse(uri).map_err(|_| Refusal::Unknown)?;
-        let service = find(&services, &uri).ok_or(Refusal::Unknown)?;
-        let documents = self.followed[1..].iter().map(|followed| {
-            let lists = followed
-                .documents()
-                .next()
-                .and_then(|(_, version)| ResourceLists::parse(&version.body, &terms.xml).ok());
-            (followed, lists)
-        });
-        let documents: Vec<_> = documents.collect();
+        let uri = Uri::parse(&name.uri).map_err(|_| Refusal::Unknown)?;
+        let service = find(services, &uri).ok_or(Refusal::Unknown)?;
         let library = Read { documents: &documents };
-        let members =
-            members(&services, service, &self.owner, terms.roots, terms.references, &library, &terms.flat);
+        let following = Following {
+            roots: terms.roots,
+            references: terms.references,
+            template: terms.template,
+            policy: terms.policy,
+            watcher: (identities, &name.package),
+        };
+        let members = members(services, service, &self.owner, &following, &library, &terms.flat);
         let kept = Service {
             uri: Arc::clone(&service.uri),
             source: documents::rls_services::Source::List(documents::resource_lists::List::default()),
@@ -139,19 +154,56 @@ impl Shelf {
     }
 }
 
-/// Documents that were read from their octets.
+/// A document that was read from its octets.
+enum Document {
+    Lists(ResourceLists),
+    Services(Services),
+    /// It cannot be read.
+    Broken,
+    /// There is none.
+    None,
+}
+
+impl Document {
+    fn read(followed: &Followed, terms: &Terms<'_>) -> Self {
+        let Some((selector, version)) = followed.documents().next() else { return Self::None };
+        if *selector.auid == *SERVICES {
+            Services::parse(&version.body, &terms.xml).map_or(Self::Broken, Self::Services)
+        } else {
+            ResourceLists::parse(&version.body, &terms.xml).map_or(Self::Broken, Self::Lists)
+        }
+    }
+}
+
+/// Documents that were read.
 struct Read<'a> {
-    documents: &'a [(&'a Followed, Option<ResourceLists>)],
+    documents: &'a [(&'a Followed, Document)],
+}
+
+impl<'a> Read<'a> {
+    fn find(&self, document: &DocumentSelector) -> Resolved<&'a Document> {
+        let found = self.documents.iter().find(|(followed, _)| followed.want().covers(document));
+        match found {
+            Some((followed, read)) if followed.is_known() => Resolved::Found(read),
+            Some(_) | None => Resolved::Unknown,
+        }
+    }
 }
 
 impl<'a> Library<'a> for Read<'a> {
     fn resource_lists(&self, document: &DocumentSelector) -> Resolved<&'a ResourceLists> {
-        let found = self.documents.iter().find(|(followed, _)| followed.want().covers(document));
-        match found {
-            Some((followed, _)) if !followed.is_known() => Resolved::Unknown,
-            Some((_, Some(lists))) => Resolved::Found(lists),
-            Some((_, None)) => Resolved::Missing,
-            None => Resolved::Unknown,
+        match self.find(document) {
+            Resolved::Found(Document::Lists(lists)) => Resolved::Found(lists),
+            Resolved::Found(_) | Resolved::Missing => Resolved::Missing,
+            Resolved::Unknown => Resolved::Unknown,
+        }
+    }
+
+    fn services(&self, document: &DocumentSelector) -> Resolved<&'a Services> {
+        match self.find(document) {
+            Resolved::Found(Document::Services(services)) => Resolved::Found(services),
+            Resolved::Found(_) | Resolved::Missing => Resolved::Missing,
+            Resolved::Unknown => Resolved::Unknown,
         }
     }
 }
@@ -234,7 +286,7 @@ impl List {
 
     fn read(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
         let Source::Stored(shelf) = &mut self.source else { return };
-        let Some((entries, names)) = shelf.read(&self.name.uri, terms, out) else { return };
+        let Some((entries, names)) = shelf.read(&self.name, &self.identities, terms, out) else { return };
         match self.check(terms) {
             Ok(()) => self.edit(now, terms, &entries, names, out),
             // The list that the service refers to may be there again another day.

@@ -16,7 +16,8 @@ use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
 use xcap::DocumentSelector;
 
 const MEMBERS: u64 = 12;
-const LIST: &str = "sip:bob@example.com;pres-list=friends";
+/// One that says whose it is, and one that does not.
+const LISTS: [&str; 2] = ["sip:bob@example.com;pres-list=friends", "sip:friends@example.com"];
 
 fn settings(window: Duration) -> Arc<Settings> {
     Arc::new(Settings {
@@ -76,6 +77,7 @@ impl Table {
 
 struct World {
     random: Random,
+    list: &'static str,
     settings: Arc<Settings>,
     shards: u16,
     host: Host,
@@ -105,8 +107,10 @@ impl World {
         let settings = settings(Duration::from_secs(random.below(3)));
         let (now, library) = (Timestamp::from_secs(1_700_000_000), Library::default());
         let (host, _) = Host::start(now, settings.clone(), shards, Epoch(1), seed, [], library.clone());
+        let list = LISTS[random.below(2) as usize];
         let mut world = Self {
             random,
+            list,
             settings,
             shards,
             host,
@@ -202,9 +206,10 @@ impl World {
     fn try_to_subscribe(&mut self) -> Message {
         self.cseq += 1;
         let tag = self.tag.as_ref().map_or(String::new(), |tag| format!(";tag={tag}"));
+        let list = self.list;
         self.ask(9, &format!(
-            "SUBSCRIBE {LIST} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=BRANCH\r\nMax-Forwards: 70\r\n\
-             From: <sip:bob@example.com>;tag=w{}\r\nTo: <{LIST}>{tag}\r\nCall-ID: list\r\nCSeq: {} SUBSCRIBE\r\n\
+            "SUBSCRIBE {list} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=BRANCH\r\nMax-Forwards: 70\r\n\
+             From: <sip:bob@example.com>;tag=w{}\r\nTo: <{list}>{tag}\r\nCall-ID: list\r\nCSeq: {} SUBSCRIBE\r\n\
              Contact: <sip:bob@192.0.2.9>\r\nEvent: presence\r\nExpires: 3600\r\nSupported: eventlist\r\nContent-Length: 0\r\n\r\n",
             1, self.cseq
         ))
@@ -252,9 +257,10 @@ impl World {
 
     fn write(&mut self, members: &[String]) {
         let entries: String = members.iter().map(|uri| format!("<rl:entry uri=\"{uri}\"/>")).collect();
+        let list = self.list;
         let document = format!(
             "<rls-services xmlns=\"urn:ietf:params:xml:ns:rls-services\" xmlns:rl=\"urn:ietf:params:xml:ns:resource-lists\">\
-             <service uri=\"{LIST}\"><list>{entries}</list></service></rls-services>"
+             <service uri=\"{list}\"><list>{entries}</list></service></rls-services>"
         );
         let selector = DocumentSelector::of_user("rls-services", "sip:bob@example.com", "index");
         let now = self.now;

@@ -5,5 +5,5 @@ mod merge;
 mod routes;
 
 pub use identity::{ASSERTED, Claim, Disbelief, INTENDED, claim, print};
-pub use merge::{Part, capabilities, directory, search};
+pub use merge::{Part, capabilities, directory, results_asked_for, search};
 pub use routes::{Merged, Routes, Way};

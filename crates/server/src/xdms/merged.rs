@@ -1,9 +1,14 @@
 //! What the document servers here and elsewhere answer together: directory, capabilities, search.
 
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+use core::task::Poll;
+
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use sip_stack::auth::Algorithm;
 use store::docs::DocStore;
+use tokio::time::Instant;
 use xcap::{ETag, NodeSelector};
 use xdm::Request;
 use xdm::proxy::{self, Merged, Part};
@@ -13,8 +18,11 @@ use crate::http::Answer;
 
 /// The most results of one search over several servers.
 const RESULTS_MAX: usize = 500;
+/// So many servers are asked at once for one request.
+const AT_ONCE: usize = 8;
 
-/// Asks everybody, one after the other, and puts the answers together. What is refused here is refused.
+/// Asks everybody, several at once, and puts the answers together. All of them have the time that one has; whoever has not
+/// answered by then is as one that fails (504). What is refused here is refused.
 pub(super) async fn answer<D: DocStore>(
     site: &XdmSite<D>,
     merged: Merged,
@@ -42,18 +50,21 @@ pub(super) async fn answer<D: DocStore>(
         };
     }
     let identity = asked.identity();
-    let mut told = Vec::new();
-    for number in 0..site.routes.servers() {
+    let deadline = Instant::now() + site.remotes.timeout();
+    let told = (0..site.routes.servers()).map(|number| {
         let mut forwarded = asked.forwarded(&identity);
         forwarded.target = if node.is_some() { path } else { forwarded.target };
-        let reply = site.remotes.ask(number, forwarded).await;
-        let outcome = match reply {
-            Ok(reply) if reply.status == StatusCode::OK => Ok(reply.body),
-            Ok(reply) => Err(reply.status.as_u16()),
-            Err(status) => Err(status.as_u16()),
-        };
-        told.push((site.remotes.root(number), outcome));
-    }
+        async move {
+            let reply = tokio::time::timeout_at(deadline, site.remotes.ask(number, forwarded)).await;
+            let outcome = match reply.unwrap_or(Err(StatusCode::GATEWAY_TIMEOUT)) {
+                Ok(reply) if reply.status == StatusCode::OK => Ok(reply.body),
+                Ok(reply) => Err(reply.status.as_u16()),
+                Err(status) => Err(status.as_u16()),
+            };
+            (site.remotes.root(number), outcome)
+        }
+    });
+    let told = together(told, AT_ONCE).await;
     let here = own.as_ref().map(|own| Part {
         auids: None,
         root: &site.public_root,
@@ -80,7 +91,7 @@ pub(super) async fn answer<D: DocStore>(
             let whole = proxy::capabilities(&parts);
             selected(whole, "application/xcap-caps+xml", "urn:ietf:params:xml:ns:xcap-caps", node, request)
         }
-        Merged::Search => match proxy::search(&parts, RESULTS_MAX) {
+        Merged::Search => match proxy::search(&parts, results_max(asked.body)) {
             Some(whole) => Answer { body: whole.into(), ..Answer::new(StatusCode::OK) }
                 .with(header::CONTENT_TYPE, HeaderValue::from_static("application/vnd.oma.search+xml")),
             None => match (own, told.into_iter().find_map(|(_, outcome)| outcome.err())) {
@@ -93,6 +104,40 @@ pub(super) async fn answer<D: DocStore>(
             },
         },
     }
+}
+
+/// As many results as are asked for, within our bound: each server counts for itself.
+fn results_max(body: &[u8]) -> usize {
+    proxy::results_asked_for(body).map_or(RESULTS_MAX, |most| most.min(RESULTS_MAX))
+}
+
+/// Runs futures together, `at_once` at a time. Their outputs, in their order.
+async fn together<F: Future>(futures: impl Iterator<Item = F>, at_once: usize) -> Vec<F::Output> {
+    enum Work<F: Future> {
+        Todo(Pin<Box<F>>),
+        Done(F::Output),
+    }
+    let mut works: Vec<_> = futures.map(|future| Work::Todo(Box::pin(future))).collect();
+    poll_fn(|context| {
+        let mut waiting = 0;
+        for work in &mut works {
+            let Work::Todo(future) = work else { continue };
+            match future.as_mut().poll(context) {
+                Poll::Ready(output) => *work = Work::Done(output),
+                Poll::Pending => waiting += 1,
+            }
+            if waiting == at_once {
+                return Poll::Pending;
+            }
+        }
+        if waiting == 0 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    let done = works.into_iter().filter_map(|work| match work {
+        Work::Done(output) => Some(output),
+        Work::Todo(_) => None,
+    });
+    done.collect()
 }
 
 /// The path of the document, and the node selector.
@@ -144,5 +189,32 @@ fn selected(
             answer.with(header::ETAG, value).with(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))
         }
         Ok(_) | Err(_) => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn so_many_run_at_once_and_all_have_their_turn_in_the_end() {
+        let (running, most) = (Cell::new(0), Cell::new(0));
+        let (running, most) = (&running, &most);
+        for (count, expected) in [(0, 0), (2, 2), (20, 3)] {
+            most.set(0);
+            let works = (0..count).map(|number| async move {
+                running.set(running.get() + 1);
+                most.set(most.get().max(running.get()));
+                for _ in 0..=number % 4 {
+                    tokio::task::yield_now().await;
+                }
+                running.set(running.get() - 1);
+                number
+            });
+            assert_eq!(together(works, 3).await, (0..count).collect::<Vec<_>>());
+            assert_eq!(most.get(), expected, "{count}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Document servers on other hosts: XCAP over HTTP, with whom a request is from said in its head.
 
+use core::time::Duration;
+
 use client::web::{Bounds, Reply, Trust, TrustError, Web, WebError};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -36,7 +38,10 @@ const RETURNED: [HeaderName; 8] = [
 
 /// The remote document servers, numbered as in [`xdm::proxy::Routes`].
 #[derive(Debug, Default)]
-pub struct Remotes(Vec<Web>);
+pub struct Remotes {
+    servers: Vec<Web>,
+    timeout: Duration,
+}
 
 /// A request for a remote document server.
 #[derive(Clone, Copy, Debug)]
@@ -69,12 +74,20 @@ impl Remotes {
             };
             pairs.push((auid.clone(), number));
         }
-        Ok((Self(remotes), pairs))
+        Ok((Self { servers: remotes, timeout: proxy.route_timeout }, pairs))
+    }
+
+    /// How long a server may take to answer.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The XCAP root of a server.
     pub fn root(&self, number: usize) -> String {
-        self.0.get(number).map(|remote| format!("{remote}{}", remote.address().path)).unwrap_or_default()
+        self.servers
+            .get(number)
+            .map(|remote| format!("{remote}{}", remote.address().path))
+            .unwrap_or_default()
     }
 
     /// Asks a document server and gives its answer on. One that cannot be asked is a 502, a slow one a 504.
@@ -97,7 +110,7 @@ impl Remotes {
 
     /// Asks a document server. The error is the status for the client; why is told in the log.
     pub async fn ask(&self, number: usize, forwarded: Forwarded<'_>) -> Result<Reply, StatusCode> {
-        let remote = self.0.get(number).ok_or(StatusCode::BAD_GATEWAY)?;
+        let remote = self.servers.get(number).ok_or(StatusCode::BAD_GATEWAY)?;
         let request = request(remote, &forwarded).ok_or(StatusCode::BAD_GATEWAY)?;
         remote.ask(request).await.map_err(|error| {
             tracing::warn!(%error, "a document server fails");

@@ -1,7 +1,9 @@
 //! The Aggregation Proxy: who is believed, and document servers elsewhere.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
+use std::sync::{Arc, Barrier};
 
 use client::web::Trust;
 use client::xdm::{Condition, Resource, XdmClient, XdmError, XdmOptions};
@@ -170,10 +172,100 @@ fn a_usage_that_is_elsewhere_is_served_from_there() {
     here.stop().unwrap();
 }
 
+/// A document server that answers every request with this, but none before all of `others` have one.
+fn fake(body: &'static str, others: Arc<Barrier>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") {
+                if stream.read(&mut byte).unwrap_or(0) == 0 {
+                    return;
+                }
+                head.push(byte[0]);
+            }
+            others.wait();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn all_document_servers_are_asked_at_once() {
+    let both = Arc::new(Barrier::new(2));
+    let one = fake(
+        "<xcap-caps xmlns=\"urn:ietf:params:xml:ns:xcap-caps\"><auids><auid>resource-lists</auid></auids></xcap-caps>",
+        Arc::clone(&both),
+    );
+    let two = fake(
+        "<xcap-caps xmlns=\"urn:ietf:params:xml:ns:xcap-caps\"><auids><auid>pres-rules</auid></auids></xcap-caps>",
+        both,
+    );
+    let routes = format!(
+        "aggregation-proxy.routes={{ \"resource-lists\" = \"http://{one}\", \"pres-rules\" = \"http://{two}\" }}"
+    );
+    let here = start(&[&routes]);
+    let caps = Http::connect(entrance(&here)).ask("GET", "/xcap-root/xcap-caps/global/index", &[], "").text();
+    let has = |auid: &str| caps.contains(&format!("<auid>{auid}</auid>"));
+    assert!(has("resource-lists") && has("pres-rules") && has("xcap-caps"), "{caps}");
+    here.stop().unwrap();
+}
+
+#[test]
+fn a_search_over_several_servers_finds_as_many_as_are_asked_for() {
+    let (here, there) = two();
+    let profile = |user: &str| {
+        let path = format!(
+            "/xcap-root/org.openmobilealliance.user-profile/users/sip:{user}@example.com/user-profile"
+        );
+        let body = format!(
+            "<user-profiles xmlns=\"urn:oma:xml:xdm:user-profile\"><user-profile uri=\"sip:{user}@example.com\"/></user-profiles>"
+        );
+        (path, body)
+    };
+    let kind = "Content-Type: application/vnd.oma.user-profile+xml";
+    for (server, user) in [(&here, "alice"), (&here, "bob"), (&there, "alice"), (&there, "bob")] {
+        let (path, body) = profile(user);
+        let who = format!("X-3GPP-Asserted-Identity: \"sip:{user}@example.com\"");
+        assert_eq!(Http::connect(entrance(server)).ask("PUT", &path, &[kind, &who], &body).status, 201);
+    }
+    let search = |most: &str| {
+        let body = format!(
+            "<search-set xmlns=\"urn:oma:xml:xdm:search\"><search id=\"q1\"{most}><request><query>for $u in \
+             collection(\"org.openmobilealliance.user-profile/users/\")/user-profiles/user-profile \
+             return &lt;user-profile>{{$u/@uri}}&lt;/user-profile></query></request></search></search-set>"
+        );
+        let kind = "Content-Type: application/vnd.oma.search+xml";
+        let fields = [kind, "X-3GPP-Intended-Identity: \"sip:alice@example.com\""];
+        let found = Http::connect(entrance(&here)).ask(
+            "POST",
+            "/xcap-root/org.openmobilealliance.search",
+            &fields,
+            &body,
+        );
+        assert_eq!(found.status, 200, "{}", found.text());
+        found.text().matches("uri=\"sip:").count()
+    };
+    assert_eq!(search(""), 4);
+    assert_eq!(search(" max-results=\"3\""), 3);
+    assert_eq!(search(" max-results=\"1\""), 1);
+    there.stop().unwrap();
+    assert_eq!(search(" max-results=\"3\""), 2, "what is here is found");
+    here.stop().unwrap();
+}
+
 #[test]
 fn a_document_server_that_does_not_trust_the_proxy_or_is_silent_is_told_as_such() {
     let wary = closed(&[]);
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let routes = format!(
         "aggregation-proxy.routes={{ \"resource-lists\" = \"http://{}/xcap-root\", \"pres-rules\" = \"http://{}\" }}",
         entrance(&wary),
@@ -186,6 +278,14 @@ fn a_document_server_that_does_not_trust_the_proxy_or_is_silent_is_told_as_such(
         http.ask("GET", "/xcap-root/pres-rules/users/sip:alice@example.com/index", &[], "").status,
         504
     );
+    let directory =
+        "/xcap-root/org.openmobilealliance.xcap-directory/users/sip:alice@example.com/directory.xml";
+    let whole = http.ask("GET", directory, &[], "").text();
+    let failed = |auid: &str, status| {
+        whole.contains(&format!("<folder auid=\"{auid}\"><error-code>{status}</error-code></folder>"))
+    };
+    assert!(failed("resource-lists", 401) && failed("pres-rules", 504), "{whole}");
+    assert!(whole.contains("<folder auid=\"rls-services\">"), "{whole}");
     here.stop().unwrap();
     wary.stop().unwrap();
 }

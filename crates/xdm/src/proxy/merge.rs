@@ -117,8 +117,16 @@ pub fn capabilities(parts: &[Part<'_>]) -> String {
     out
 }
 
-/// The results of all servers together, in their order, `max` at most. The answers have the id of the first. None if no
-/// server answered.
+/// How many results a search asks for, `max-results`; none if it does not say, or is no search.
+pub fn results_asked_for(body: &[u8]) -> Option<usize> {
+    let tree = read(body, SEARCH, "search-set").ok()?;
+    value(tree.root().child(SEARCH, "search")?, "max-results")?.trim().parse().ok()
+}
+
+/// The results of all servers together, in their order, `max` at most. The answers have the id of the first.
+///
+/// A server that fails, or does not answer in time, adds nothing, and the answer does not tell: somebody who searches is
+/// better served by what was found than by a refusal. None if no server answered.
 pub fn search(parts: &[Part<'_>], max: usize) -> Option<String> {
     let (mut id, mut results) = (None, Vec::new());
     for part in parts {
@@ -259,5 +267,12 @@ mod tests {
             response.elements().map(|found| (found.is("urn:p", "profile"), value(found, "uri"))).collect();
         assert_eq!(names, [(true, Some("sip:a@x".into())), (false, None), (true, Some("sip:c@x".into()))]);
         assert_eq!(search(&[part(None, Err(404))], 3), None);
+        let asked = |most: &str| {
+            format!("<search-set xmlns=\"{SEARCH}\"><search id=\"q1\"{most}><request/></search></search-set>")
+        };
+        assert_eq!(results_asked_for(asked(" max-results=\" 3 \"").as_bytes()), Some(3));
+        for unsaid in [asked(""), asked(" max-results=\"many\""), "<search-set".to_owned()] {
+            assert_eq!(results_asked_for(unsaid.as_bytes()), None, "{unsaid}");
+        }
     }
 }

@@ -186,6 +186,8 @@ fn in_file(path: &Path, error: io::Error) -> TlsError {
 
 #[cfg(test)]
 mod tests {
+    use tokio_rustls::rustls::HandshakeKind;
+
     use super::*;
 
     fn self_made(folder: &Path) -> Source {
@@ -224,5 +226,54 @@ mod tests {
         fs::write(one.path().join("certificate.pem"), "no certificate").unwrap();
         let said = certificate.reload(&files(&one)).unwrap_err().to_string();
         assert!(said.ends_with("certificate.pem: no PEM with a certificate"), "{said}");
+    }
+
+    /// A handshake in memory, and what the server says after it: how it went, on both sides.
+    fn shake(
+        server: &Arc<ServerConfig>,
+        client: &Arc<rustls::ClientConfig>,
+    ) -> (Option<HandshakeKind>, Option<HandshakeKind>) {
+        let mut server = rustls::ServerConnection::new(Arc::clone(server)).unwrap();
+        let mut client =
+            rustls::ClientConnection::new(Arc::clone(client), "localhost".try_into().unwrap()).unwrap();
+        while client.wants_write() || server.wants_write() {
+            let mut wire = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut wire).unwrap();
+            }
+            let mut wire = wire.as_slice();
+            while !wire.is_empty() {
+                server.read_tls(&mut wire).unwrap();
+                server.process_new_packets().unwrap();
+            }
+            let mut wire = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut wire).unwrap();
+            }
+            let mut wire = wire.as_slice();
+            while !wire.is_empty() {
+                client.read_tls(&mut wire).unwrap();
+                client.process_new_packets().unwrap();
+            }
+        }
+        (server.handshake_kind(), client.handshake_kind())
+    }
+
+    #[test]
+    fn a_session_is_resumed() {
+        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+            let source = Source::SelfMade { names: vec!["localhost".to_owned()], folder: None };
+            let certificate = Certificate::open(source).unwrap();
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(certificate.own().unwrap()).unwrap();
+            let client = rustls::ClientConfig::builder_with_provider(provider());
+            let client = client.with_protocol_versions(&[version]).unwrap();
+            let client = Arc::new(client.with_root_certificates(roots).with_no_client_auth());
+            let server = certificate.server().unwrap();
+            let full = Some(HandshakeKind::Full);
+            assert_eq!(shake(&server, &client), (full, full));
+            let resumed = Some(HandshakeKind::Resumed);
+            assert_eq!(shake(&server, &client), (resumed, resumed));
+        }
     }
 }

@@ -9,6 +9,7 @@ mod explain;
 mod face;
 mod foreign;
 mod lists;
+mod operation;
 mod peer;
 mod privacy;
 mod process;

@@ -9,14 +9,14 @@ use crate::peer::Peer;
 use crate::web::{Http, INDEX, LISTS, list};
 
 /// A running `rollcall serve`.
-struct Program {
+pub(crate) struct Program {
     child: Child,
     log: BufReader<ChildStderr>,
     lines: String,
 }
 
 impl Program {
-    fn start(folder: &Path, listen: &str, more: &[&str]) -> Self {
+    pub(crate) fn start(folder: &Path, listen: &str, more: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
         let own = [
             format!("listen=udp:{listen}"),
@@ -35,7 +35,7 @@ impl Program {
     }
 
     /// Reads the log up to the line with this text.
-    fn line(&mut self, with: &str) -> String {
+    pub(crate) fn line(&mut self, with: &str) -> String {
         loop {
             let mut line = String::new();
             assert!(
@@ -57,13 +57,13 @@ impl Program {
         (value("listen=udp:").parse().unwrap(), value("admin=").parse().unwrap())
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap();
         assert!(sent.success());
     }
 
     /// Stops it in order; all it ever logged.
-    fn stop(mut self) -> String {
+    pub(crate) fn stop(mut self) -> String {
         self.signal("-TERM");
         self.line("stopped");
         assert!(self.child.wait().unwrap().success());

@@ -27,6 +27,8 @@ pub(crate) enum Wake {
     },
     /// A back-end subscription sends again, refreshes, or reads what it has heard.
     Backend(u32),
+    /// Lists ask once more for what nobody served.
+    Lists,
     /// An owner that does not know its documents asks again.
     Documents(Owner),
 }

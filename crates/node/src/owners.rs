@@ -4,6 +4,8 @@ use core::hash::Hash;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use std::sync::Arc;
+
 use foldhash::quality::FixedState;
 use presence::Presentity;
 use rls::backend::Stage;
@@ -82,6 +84,8 @@ pub(crate) struct Watching {
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) backend: Backend,
+    /// The watcher by all proven names.
+    pub(crate) identities: Arc<[Aor]>,
     /// Tells it from others at the same place.
     pub(crate) serial: u32,
     /// The tag under which NOTIFYs find it.

@@ -210,6 +210,8 @@ impl Shard {
         if settings.authentication != self.settings.authentication {
             self.authenticator = Authenticator::new(&settings.authentication, self.seed.derive("nonces").0);
         }
+        let peers = |settings: &Settings| settings.lists.as_ref().map(|lists| lists.foreign.clone());
+        let others = peers(&settings) != peers(&self.settings);
         self.settings = settings;
         for place in self.owners.presentities.places() {
             self.with_presentity(place, out, |presentity, terms, _, outbox| {
@@ -218,6 +220,9 @@ impl Shard {
         }
         for place in self.owners.lists.places() {
             self.with_list(place, out, |list, terms, _, outbox| list.reauthorize(now, terms, outbox));
+        }
+        if others {
+            self.renew_backends(now, out);
         }
         self.turn(now, out);
     }
@@ -321,6 +326,7 @@ impl Shard {
                     presentity.due(now, terms, at, row, outbox)
                 });
             }
+            Wake::Lists => self.ask_again(out),
             Wake::Backend(place) => self.wake_backend(now, at, place, out),
             Wake::Documents(owner) => {
                 self.owners.prepare(owner);

@@ -53,6 +53,36 @@ pub struct Manner {
     pub hosted: Hosted,
 }
 
+impl Manner {
+    fn settings(&self) -> Settings {
+        Settings {
+            aor: self.from.clone(),
+            sent_by: String::new(),
+            protocol: Protocol::Udp,
+            outbound: self.next_hop.clone(),
+            account: None,
+            user_agent: concat!("rollcall/", env!("CARGO_PKG_VERSION")).to_owned(),
+            timers: Timers::default(),
+            hosted: Some(self.hosted.clone()),
+        }
+    }
+
+    fn watch(&self, name: &BackendName) -> Watch {
+        let asserted: Vec<_> = self.asserted.iter().map(|aor| format!("<{aor}>")).collect();
+        let asserted = (!asserted.is_empty()).then(|| (Name::PAssertedIdentity, asserted.join(", ")));
+        Watch {
+            target: name.resource.to_string(),
+            event: name.package.to_string(),
+            accept: vec![pidf::MEDIA_TYPE.to_owned()],
+            expires: self.lifetime,
+            // A list elsewhere is refused to us with 421, so no chain of lists leads back here (RFC 4662 §7.4).
+            lists: Lists::Unsupported,
+            fields: asserted.into_iter().collect(),
+            body: None,
+        }
+    }
+}
+
 /// What a back-end subscription asks for after an event. A caller's buffer.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -96,8 +126,9 @@ struct Heard(Option<Arc<[u8]>>);
 #[derive(Debug)]
 pub struct Backend {
     name: BackendName,
+    /// How the next subscription presents itself; the endpoint is as the present one does.
+    manner: Manner,
     endpoint: Endpoint,
-    watch: Watch,
     /// None once it is over for good, and before it begins.
     subscriber: Option<Subscriber>,
     askers: BTreeSet<Asker>,
@@ -119,32 +150,10 @@ const AGAIN: Duration = Duration::from_secs(60);
 impl Backend {
     /// A subscription that nobody has asked for yet. `seed` must not be used twice.
     pub fn new(name: BackendName, manner: Manner, seed: [u8; 32]) -> Self {
-        let settings = Settings {
-            aor: manner.from,
-            sent_by: String::new(),
-            protocol: Protocol::Udp,
-            outbound: manner.next_hop,
-            account: None,
-            user_agent: concat!("rollcall/", env!("CARGO_PKG_VERSION")).to_owned(),
-            timers: Timers::default(),
-            hosted: Some(manner.hosted),
-        };
-        let asserted: Vec<_> = manner.asserted.iter().map(|aor| format!("<{aor}>")).collect();
-        let asserted = (!asserted.is_empty()).then(|| (Name::PAssertedIdentity, asserted.join(", ")));
-        let watch = Watch {
-            target: name.resource.to_string(),
-            event: name.package.to_string(),
-            accept: vec![pidf::MEDIA_TYPE.to_owned()],
-            expires: manner.lifetime,
-            // A list elsewhere is refused to us with 421, so no chain of lists leads back here (RFC 4662 §7.4).
-            lists: Lists::Unsupported,
-            fields: asserted.into_iter().collect(),
-            body: None,
-        };
         Self {
+            endpoint: Endpoint::new(manner.settings(), seed),
             name,
-            endpoint: Endpoint::new(settings, seed),
-            watch,
+            manner,
             subscriber: None,
             askers: BTreeSet::new(),
             standing: Standing::Unknown,
@@ -193,6 +202,29 @@ impl Backend {
             self.begin(now, out);
         }
         out.shown.push(Shown { asker, standing: self.standing.clone(), changed_at: self.changed_at });
+    }
+
+    /// Others serve the resource now, or know us in another way. The subscription is made anew so; what is shown holds until
+    /// more is known.
+    pub fn renew(&mut self, now: Timestamp, manner: Manner, out: &mut Outbox) {
+        if self.manner == manner {
+            return;
+        }
+        self.manner = manner;
+        if self.subscriber.is_some() {
+            self.with_subscriber(now, out, |subscriber, endpoint| subscriber.unsubscribe(now, endpoint));
+        } else if !self.askers.is_empty() {
+            self.show(now, Standing::Unknown, out);
+            self.begin(now, out);
+        }
+    }
+
+    /// Nobody serves the resource any more whom we know: lists are told so, and it is ended.
+    pub fn abandon(&mut self, now: Timestamp, out: &mut Outbox) {
+        self.heard = None;
+        self.show(now, Standing::Terminated(Reason::NoResource), out);
+        self.askers.clear();
+        self.with_subscriber(now, out, |subscriber, endpoint| subscriber.unsubscribe(now, endpoint));
     }
 
     /// A list asks no more. Without any the subscription is ended.
@@ -263,7 +295,8 @@ impl Backend {
     // ---- inside
 
     fn begin(&mut self, now: Timestamp, out: &mut Outbox) {
-        let (subscriber, effects) = Subscriber::start(now, self.watch.clone(), &mut self.endpoint);
+        self.endpoint.adopt(self.manner.settings());
+        let (subscriber, effects) = Subscriber::start(now, self.manner.watch(&self.name), &mut self.endpoint);
         self.subscriber = Some(subscriber);
         self.apply(now, effects, out);
     }

@@ -165,6 +165,12 @@ impl Endpoint {
         Self { settings, digest, random: Random::new(seed) }
     }
 
+    /// Presents itself so from now on. For an endpoint without anything under way: what is in a dialog goes on as it began.
+    pub fn adopt(&mut self, settings: Settings) {
+        self.digest = DigestClient::new(settings.account.clone());
+        self.settings = settings;
+    }
+
     pub(crate) fn random(&mut self) -> &mut Random {
         &mut self.random
     }

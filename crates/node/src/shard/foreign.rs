@@ -1,6 +1,7 @@
 //! Back-end subscriptions by SIP: how lists reach resources of other domains, and how what these say finds its way.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 use std::sync::Arc;
 
 use rls::backend::{Manner, Stage};
@@ -23,7 +24,10 @@ use crate::letters::Letter;
 use crate::metrics::Metrics;
 use crate::owners::{Held, Owners};
 use crate::record::Partition;
-use crate::settings::{Foreign, Listener};
+use crate::settings::Listener;
+
+/// After other settings lists ask again for what nobody served, so much later.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The partition of a back-end subscription: NOTIFYs find it by the tag.
 pub(super) fn partition(name: &BackendName) -> Partition {
@@ -41,12 +45,17 @@ impl Shard {
         interest: &Interest,
         out: &mut Effects,
     ) {
-        let place = self.owners.backends.find(name).or_else(|| self.make_backend(name, interest));
-        let Some(place) = place else {
-            self.metrics.backend_refused += 1;
-            let standing = Standing::Terminated(Reason::Giveup);
-            let shown = Shown { asker: interest.asker, standing, changed_at: now };
-            return self.write_letter(Letter::Shown(shown), out);
+        let place = match self.owners.backends.find(name) {
+            Some(place) => Ok(place),
+            None => self.make_backend(name, &interest.identities),
+        };
+        let place = match place {
+            Ok(place) => place,
+            Err(reason) => {
+                let standing = Standing::Terminated(reason);
+                let shown = Shown { asker: interest.asker, standing, changed_at: now };
+                return self.write_letter(Letter::Shown(shown), out);
+            }
         };
         self.with_backend(place, out, |backend, _, outbox| {
             backend.interest(now, interest.asker, outbox);
@@ -66,28 +75,19 @@ impl Shard {
     }
 
     /// A back-end subscription, if there is room for one more and its domain is reached.
-    fn make_backend(&mut self, name: &BackendName, interest: &Interest) -> Option<u32> {
-        let lists = self.settings.lists.as_ref()?;
-        let Foreign { lifetime, max, .. } = lists.foreign;
-        let peer = lists.foreign.peer(Aor::parse(&name.resource).ok()?.domain()?)?;
+    fn make_backend(&mut self, name: &BackendName, identities: &Arc<[Aor]>) -> Result<u32, Reason> {
+        let manner = self.manner(name, identities).ok_or(Reason::NoResource)?;
+        let max = self.settings.lists.as_ref().map_or(0, |lists| lists.foreign.max);
         if self.owners.backends.len() >= max {
-            return None;
+            self.metrics.backend_refused += 1;
+            return Err(Reason::Giveup);
         }
-        // For others we cannot vouch, RFC 4662 §7.1.2.
-        let vouches = peer.trusted && self.settings.is_ours(&name.watcher);
-        let (from, asserted) = if vouches {
-            (name.watcher.clone(), Arc::clone(&interest.identities))
-        } else {
-            (lists.own_name(&self.settings.domains)?, Arc::default())
-        };
-        let branch = format!("z9hG4bK{:08x}{:04x}", self.life, self.place.shard.0);
-        let hosted = Hosted { partition: partition(name).0, branch: branch.into() };
-        let manner = Manner { from, asserted, next_hop: peer.next_hop.clone(), lifetime, hosted };
         let mut seed = [0; 32];
         seed.chunks_exact_mut(8).for_each(|chunk| chunk.copy_from_slice(&self.random.draw().to_le_bytes()));
         let serial = self.owners.numbers.serial();
-        Some(self.owners.backends.place(name, || Held {
+        Ok(self.owners.backends.place(name, || Held {
             backend: Backend::new(name.clone(), manner, seed),
+            identities: Arc::clone(identities),
             serial,
             tag: None,
             stage: None,
@@ -95,6 +95,46 @@ impl Shard {
             asked: None,
             gate: None,
         }))
+    }
+
+    /// How a back-end subscription presents itself, if its domain is reached.
+    fn manner(&self, name: &BackendName, identities: &Arc<[Aor]>) -> Option<Manner> {
+        let lists = self.settings.lists.as_ref()?;
+        let peer = lists.foreign.peer(Aor::parse(&name.resource).ok()?.domain()?)?;
+        // For others we cannot vouch, RFC 4662 §7.1.2.
+        let vouches = peer.trusted && self.settings.is_ours(&name.watcher);
+        let (from, asserted) = if vouches {
+            (name.watcher.clone(), Arc::clone(identities))
+        } else {
+            (lists.own_name(&self.settings.domains)?, Arc::default())
+        };
+        let branch = format!("z9hG4bK{:08x}{:04x}", self.life, self.place.shard.0);
+        let hosted = Hosted { partition: partition(name).0, branch: branch.into() };
+        let (next_hop, lifetime) = (peer.next_hop.clone(), lists.foreign.lifetime);
+        Some(Manner { from, asserted, next_hop, lifetime, hosted })
+    }
+
+    // ---- other settings
+
+    /// Other domains are served by others now, or reached in another way.
+    pub(super) fn renew_backends(&mut self, now: Timestamp, out: &mut Effects) {
+        for place in self.owners.backends.places() {
+            let Some(held) = self.owners.backends.get(place) else { continue };
+            let manner = self.manner(held.backend.name(), &held.identities);
+            self.with_backend(place, out, |backend, _, outbox| match manner {
+                Some(manner) => backend.renew(now, manner, outbox),
+                None => backend.abandon(now, outbox),
+            });
+        }
+        // By then the other shards have the settings too.
+        self.deadlines.ask((now + ASK_AGAIN).next_quarter(), Wake::Lists);
+    }
+
+    /// Lists ask once more for what nobody served.
+    pub(super) fn ask_again(&mut self, out: &mut Effects) {
+        for place in self.owners.lists.places() {
+            self.with_list(place, out, |list, terms, _, outbox| list.ask_again(terms, outbox));
+        }
     }
 
     // ---- what comes in

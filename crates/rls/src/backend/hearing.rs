@@ -30,12 +30,8 @@ impl Backend {
                 // What is known stays true for ever, RFC 6665 §4.1.3.
                 None if why == invariant() => self.over_at = now,
                 None if self.askers.is_empty() => {}
-                // A list has asked while it was being ended.
-                None => {
-                    self.heard = None;
-                    self.show(now, Standing::Unknown, out);
-                    self.begin(now, out);
-                }
+                // A list has asked while it was being ended, or it shall be another: what is shown holds until more is known.
+                None => self.begin(now, out),
             },
         }
     }

@@ -9,7 +9,7 @@ use sip_stack::interest::Standing;
 use sip_stack::notifier::Reason;
 use sip_stack::subscriptions::{Content, Owed, SubscriptionId};
 
-use super::{List, Source, Terms};
+use super::{List, NO_RESOURCE, Source, Terms};
 use crate::outbox::{Ask, Outbox};
 use crate::roster::{Body, Shown};
 
@@ -74,6 +74,14 @@ impl List {
         }
         out.counts.virtuals.add(&self.roster.take_moved());
         self.release_if_complete(out);
+    }
+
+    /// Asks once more for the resources that nobody served: somebody may now.
+    pub fn ask_again(&mut self, terms: &Terms<'_>, out: &mut Outbox) {
+        let is_missing = |shown: Option<&Shown>| matches!(shown, Some(Shown::Terminated(reason)) if *reason == *NO_RESOURCE);
+        let watched = self.roster.resources().take(terms.watched_max);
+        let missing = watched.filter(|(item, _)| is_missing(self.roster.shown(*item)));
+        out.asks.extend(missing.map(|(item, uri)| Ask::Watch(item, Arc::clone(uri))));
     }
 
     /// A resource is asked for in another domain.

@@ -119,6 +119,7 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
                     let peer = Peer { next_hop, trusted: *rest == "trusted" };
                     lists.foreign.peers.insert((*domain).to_owned(), peer);
                 }
+                ["peer", domain, "none"] => drop(lists.foreign.peers.remove(*domain)),
                 ["foreign", count] => lists.foreign.max = number(count)?,
                 ["gate", count] => lists.foreign.window = number(count)?,
                 ["lifetime", time] => lists.foreign.lifetime = span(time)?,

@@ -4,10 +4,10 @@ use ::presence::Refusal;
 use sip::{Aor, EventHeader, Message, Method, Name, Uri, Via, Writer};
 use sip_stack::Timestamp;
 use sip_stack::auth::Caller;
-use sip_stack::subscriber;
-use sip_stack::subscriptions;
+use sip_stack::{compositor, subscriber, subscriptions};
 
 use crate::effects::Effects;
+use crate::metrics::Metrics;
 use crate::owners::Role;
 use crate::shard::{Asked, Shard};
 use xdm::changes;
@@ -91,6 +91,8 @@ pub(crate) enum Refused {
     NotAcceptable,
     /// A limit of the shard is reached.
     Full,
+    /// The watcher has as many subscriptions as it may have in all.
+    WatcherFull,
     /// Rows do not reach the disk.
     Storage,
     /// The documents that decide cannot be read.
@@ -152,6 +154,7 @@ impl Refused {
             Self::NotAcceptable => 406,          // RFC 3261 §21.4.7
             Self::Full | Self::Documents => 503, // RFC 3261 §21.5.4
             Self::Storage => 500,
+            Self::WatcherFull => 480, // as where a presentity has enough watchers; 403 would speak of the presentity
             Self::Subscription(refusal) => refusal.status(),
             Self::Presence(refusal) => refusal.status(),
             Self::List(refusal) => refusal.status(),
@@ -167,7 +170,23 @@ impl Refused {
             Self::Presence(refusal) => refusal.phrase(),
             Self::List(refusal) => refusal.phrase(),
             Self::Changes(refusal) => refusal.phrase(),
+            Self::WatcherFull => "Too Many Subscriptions",
             _ => "",
+        }
+    }
+
+    /// What counts how often this limit was reached, if it is one.
+    fn limit<'a>(&self, metrics: &'a mut Metrics) -> Option<&'a mut u64> {
+        match self {
+            Self::WatcherFull => Some(&mut metrics.limit_reached_watcher_subscriptions),
+            Self::Presence(Refusal::Publication(compositor::Refusal::TooMany)) => {
+                Some(&mut metrics.limit_reached_publications)
+            }
+            Self::Presence(Refusal::SourceFull) => Some(&mut metrics.limit_reached_source_publications),
+            Self::Presence(Refusal::Subscription(subscriptions::Refusal::TooMany)) => {
+                Some(&mut metrics.limit_reached_watchers)
+            }
+            _ => None,
         }
     }
 
@@ -185,7 +204,7 @@ impl Refused {
             Self::Body => {
                 response.field(Name::Accept, ""); // none at all, RFC 3261 §20.1
             }
-            Self::Full | Self::Storage | Self::Documents => {
+            Self::Full | Self::WatcherFull | Self::Storage | Self::Documents => {
                 response.number(Name::RetryAfter, subscriptions::RETRY_AFTER.as_secs());
             }
             Self::Subscription(refusal) => refusal.print(response),
@@ -235,6 +254,9 @@ impl Shard {
             Method::Publish => self.metrics.publish_refused += 1,
             Method::Subscribe => self.metrics.subscribe_refused += 1,
             _ => {}
+        }
+        if let Some(limit) = refused.limit(&mut self.metrics) {
+            *limit += 1;
         }
         if matches!(refused, Refused::Full | Refused::Storage | Refused::Documents) {
             self.metrics.overload_refused += 1;

@@ -4,6 +4,8 @@ use rls::BackendName;
 use sip::Aor;
 use sip_stack::interest::{Asker, Interest, Shown};
 
+use crate::door::ShardId;
+
 /// One letter. Letters between two shards arrive in the order in which they were written, and none is lost while both
 /// live; after a restart the owners that ask write anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,4 +20,8 @@ pub enum Letter {
     NoForeignInterest(BackendName, Asker),
     /// Shows it.
     Shown(Shown),
+    /// Tells a watcher's home how many subscriptions it has in a shard.
+    Subscriptions(Aor, ShardId, usize),
+    /// Tells a shard whether a watcher has as many subscriptions as it may.
+    Full(ShardId, Aor, bool),
 }

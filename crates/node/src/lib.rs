@@ -16,6 +16,7 @@ mod services;
 pub mod settings;
 pub mod shard;
 mod telling;
+mod watchers;
 
 pub use door::{Entry, ShardId, enter, overloaded};
 pub use effects::{Answer, Effects, Enquiry, Locate, Outgoing, Question, StandingQuestion};

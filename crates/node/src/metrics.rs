@@ -264,6 +264,18 @@ metrics! {
     notify_waiting: Gauge,
     /// Requests refused with 503 or 500 because a limit was reached or the store fails.
     overload_refused: Counter,
+    /// A presentity had as many publications as it may.
+    limit_reached_publications: Counter,
+    /// A source had as many publications for somebody else as it may.
+    limit_reached_source_publications: Counter,
+    /// A presentity had as many watchers as it may.
+    limit_reached_watchers: Counter,
+    /// A watcher had as many subscriptions as it may.
+    limit_reached_watcher_subscriptions: Counter,
+    /// Watchers with subscriptions, each shard counted by itself.
+    watchers: Gauge,
+    /// Watchers with so many subscriptions that they are counted over all shards.
+    watchers_with_many: Gauge,
     /// Requests that had to wait for documents.
     requests_parked: Counter,
     /// Requests that wait for documents now.

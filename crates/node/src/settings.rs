@@ -39,8 +39,12 @@ pub struct Limits {
     pub document: usize,
     /// Publications of one presentity (403 would say too much: 500 with Retry-After).
     pub publications: usize,
+    /// Publications of one source for somebody else (500 with Retry-After).
+    pub source_publications: usize,
     /// Subscriptions to one presentity (480 with Retry-After).
     pub subscriptions: usize,
+    /// Subscriptions of one watcher, whatever they are to and in all shards: at most a quarter more (480 with Retry-After).
+    pub watcher: usize,
     /// Octets that a shard keeps to answer retransmitted requests alike (oldest forgotten first).
     pub transactions: usize,
     /// NOTIFYs without an answer towards one address.
@@ -68,7 +72,9 @@ impl Default for Limits {
             sip: sip::Limits::default(),
             document: 64 * 1024,
             publications: 32,
+            source_publications: 8,
             subscriptions: 200_000,
+            watcher: 2000,
             transactions: 16 * 1024 * 1024,
             window: 64,
             turn: 256,
@@ -233,6 +239,7 @@ impl Settings {
             subscriptions: self.subscriptions,
             pace: self.pace,
             publications_max: self.limits.publications,
+            source_publications_max: self.limits.source_publications,
             subscriptions_max: self.limits.subscriptions,
             unanswered_max: self.limits.unanswered,
         }

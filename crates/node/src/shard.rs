@@ -23,6 +23,7 @@ use sip_stack::{Flow, Numbers, Timestamp};
 
 use crate::deadlines::{Deadlines, Wake};
 use crate::destinations::{Destinations, Ready};
+use crate::dispatch::Refused;
 use crate::door::{ShardId, way_back};
 use crate::effects::Effects;
 use crate::gates::Gates;
@@ -33,6 +34,7 @@ use crate::parking::Parking;
 use crate::record::{Epoch, Kind, Row};
 use crate::settings::Settings;
 use crate::telling::Streamless;
+use crate::watchers::Watchers;
 
 /// Where a shard stands among the others, and in which life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,7 @@ pub struct Shard {
     pub(crate) random: Random,
     pub(crate) answers: ServerTransactions,
     pub(crate) dialogs: HashMap<u64, Watching, IdentityHash>,
+    pub(crate) watchers: Watchers,
     pub(crate) metrics: Metrics,
     /// Back-end subscriptions by the tags of their dialogs.
     backends_by_tag: HashMap<u64, u32, IdentityHash>,
@@ -118,6 +121,7 @@ impl Shard {
             owners: Owners::new(Numbers::new(place.epoch.0, place.shard.0), random.draw()),
             answers: ServerTransactions::new(seed.derive("transactions"), settings.limits.transactions),
             dialogs: HashMap::with_hasher(IdentityHash),
+            watchers: Watchers::new(place.shard, place.shards, random.draw()),
             metrics: Metrics::default(),
             backends_by_tag: HashMap::with_hasher(IdentityHash),
             gates: Gates::new(random.draw()),
@@ -213,6 +217,7 @@ impl Shard {
         let peers = |settings: &Settings| settings.lists.as_ref().map(|lists| lists.foreign.clone());
         let others = peers(&settings) != peers(&self.settings);
         self.settings = settings;
+        self.count_watchers(out, Watchers::settle);
         for place in self.owners.presentities.places() {
             self.with_presentity(place, out, |presentity, terms, _, outbox| {
                 presentity.reauthorize(now, terms, outbox)
@@ -258,6 +263,8 @@ impl Shard {
         let mut metrics = self.metrics.clone();
         metrics.presentities = self.owners.presentities.len() as u64;
         metrics.lists = self.owners.lists.len() as u64;
+        let (here, home) = self.watchers.len();
+        (metrics.watchers, metrics.watchers_with_many) = (here as u64, home as u64);
         metrics.requests_waiting = self.parking.len() as u64;
         metrics.backend_waiting = self.gates.waiting() as u64;
         metrics.notify_in_flight = self.tells.len() as u64;
@@ -285,6 +292,9 @@ impl Shard {
                 let restored = self.owners.restore(&self.settings, row.key, &row.data, secret);
                 if let Some((tag, watching)) = restored {
                     self.dialogs.insert(tag, watching);
+                    if let Some(watcher) = self.watcher(watching) {
+                        self.watchers.restored(&watcher);
+                    }
                 }
             }
         }
@@ -292,6 +302,7 @@ impl Shard {
 
     /// Takes up work after all rows are back. Subscriptions go on when the documents are there that decide about them.
     pub fn start(&mut self, now: Timestamp, out: &mut Effects) {
+        self.count_watchers(out, Watchers::settle);
         let stopped_at = self.stopped_at;
         for place in self.owners.presentities.places() {
             self.with_presentity(place, out, |presentity, terms, _, outbox| {
@@ -346,9 +357,13 @@ impl Shard {
         presentities.len() < self.settings.limits.presentities || presentities.find(aor).is_some()
     }
 
-    /// Whether there is room for one more dialog.
-    pub(crate) fn has_room_for_dialog(&self) -> bool {
-        self.dialogs.len() < self.settings.limits.dialogs
+    /// Whether there is room for one more dialog, and for one more of this watcher.
+    pub(crate) fn check_room_for_dialog(&self, watcher: &Aor) -> Result<(), Refused> {
+        let limits = &self.settings.limits;
+        if self.dialogs.len() >= limits.dialogs {
+            return Err(Refused::Full);
+        }
+        if self.watchers.has_room(watcher, limits.watcher) { Ok(()) } else { Err(Refused::WatcherFull) }
     }
 
     /// Lets a presentity handle something, and does what it asks for.
@@ -426,8 +441,16 @@ impl Shard {
     }
 
     /// Remembers a new dialog.
-    pub(crate) fn opened(&mut self, tag: u64, watching: Watching) {
+    pub(crate) fn opened(&mut self, tag: u64, watching: Watching, out: &mut Effects) {
         self.dialogs.insert(tag, watching);
+        if let Some(watcher) = self.watcher(watching) {
+            self.count_watchers(out, |watchers, max, letters| watchers.came(&watcher, max, letters));
+        }
+    }
+
+    /// Whose a subscription is.
+    fn watcher(&self, watching: Watching) -> Option<Aor> {
+        Aor::parse(self.owners.subscription(watching)?.identity()).ok()
     }
 
     /// Our Contact for requests that came in on this flow.

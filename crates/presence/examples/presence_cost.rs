@@ -89,6 +89,7 @@ fn main() {
         changed_at: Timestamp::from_secs(id),
         expires_at: Timestamp::NEVER,
         armed_at: Timestamp::NEVER,
+        source: None,
         document: document.clone(),
     };
     let (one, two) = ([publication(1)], [publication(1), publication(2)]);

@@ -49,6 +49,8 @@ pub struct Terms<'a> {
     pub pace: Duration,
     /// Publications of one presentity.
     pub publications_max: usize,
+    /// Publications of one source for a presentity that is somebody else.
+    pub source_publications_max: usize,
     /// Subscriptions to one presentity; and as many fetches whose NOTIFY is not answered yet.
     pub subscriptions_max: usize,
     /// Consecutive NOTIFYs that a watcher who has answered before may leave unanswered.

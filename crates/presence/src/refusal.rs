@@ -35,6 +35,9 @@ pub enum Refusal {
         /// Octets, unpacked.
         max: usize,
     },
+    /// The source has as many publications for this presentity as it may.
+    #[error("the source has as many publications for this presentity as it may")]
+    SourceFull,
     /// What holds for every SUBSCRIBE.
     #[error(transparent)]
     Subscription(#[from] subscriptions::Refusal),
@@ -47,7 +50,7 @@ impl Refusal {
             Self::Publication(compositor::Refusal::UnknownEntityTag) => 412, // RFC 3903 §11.2.1
             Self::Publication(compositor::Refusal::IntervalTooBrief { .. }) => 423, // RFC 3903 §6
             Self::Publication(compositor::Refusal::NoBody) => 400,           // RFC 3903 §6
-            Self::Publication(compositor::Refusal::TooMany) => 500,
+            Self::Publication(compositor::Refusal::TooMany) | Self::SourceFull => 500,
             Self::Forbidden => 403,
             Self::UnsupportedBody | Self::UnsupportedCoding => 415, // RFC 3261 §21.4.13
             Self::BrokenBody(_) => 400,
@@ -68,7 +71,7 @@ impl Refusal {
                 response.number(Name::MinExpires, min.as_secs());
             }
             Self::Subscription(refusal) => refusal.print(response),
-            Self::Publication(compositor::Refusal::TooMany) => {
+            Self::Publication(compositor::Refusal::TooMany) | Self::SourceFull => {
                 response.number(Name::RetryAfter, RETRY_AFTER.as_secs());
             }
             Self::UnsupportedBody => {

@@ -27,6 +27,7 @@ fn publication(id: u64, changed_at: u64, document: Presence) -> Publication<Pres
         changed_at: Timestamp::from_secs(changed_at),
         expires_at: Timestamp::NEVER,
         armed_at: Timestamp::NEVER,
+        source: None,
         document,
     }
 }

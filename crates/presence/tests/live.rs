@@ -126,6 +126,7 @@ impl World {
             subscriptions: Lifetimes::HOUR,
             pace: Duration::from_secs(5),
             publications_max: 4,
+            source_publications_max: 4,
             subscriptions_max: 100,
             unanswered_max: 9,
         };

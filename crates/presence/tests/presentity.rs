@@ -22,6 +22,7 @@ fn terms(pace: Duration) -> Terms<'static> {
         subscriptions: Lifetimes::HOUR,
         pace,
         publications_max: 2,
+        source_publications_max: 1,
         subscriptions_max: 3,
         unanswered_max: 1,
     }

@@ -12,7 +12,7 @@ use crate::status::Status;
 use crate::xdms::entrance::EntranceView;
 
 /// Numbers that belong to one family, told apart by a label: prefix of the name, family, help, label.
-const FAMILIES: [(&str, &str, &str, &str); 8] = [
+const FAMILIES: [(&str, &str, &str, &str); 9] = [
     (
         "subscriptions_presence_",
         "subscriptions",
@@ -40,6 +40,7 @@ const FAMILIES: [(&str, &str, &str, &str); 8] = [
     ("publish_", "publish", "PUBLISH requests by what became of them.", "result"),
     ("subscribe_", "subscribe", "SUBSCRIBE requests by what became of them.", "result"),
     ("notify_answered_", "notify_answered", "NOTIFYs by class of their answer.", "class"),
+    ("limit_reached_", "limit_reached", "Requests refused because a limit was reached, by limit.", "limit"),
     ("malformed_", "malformed", "Malformed messages by what became of them.", "result"),
 ];
 

@@ -97,6 +97,8 @@ pub struct Publication<D> {
     pub expires_at: Timestamp,
     /// When its owner has asked to be woken for it; earlier than `expires_at` after a refresh.
     pub armed_at: Timestamp,
+    /// Who published it, where that is not whom it is about.
+    pub source: Option<Box<str>>,
     /// What is published.
     pub document: D,
 }

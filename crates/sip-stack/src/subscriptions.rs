@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use asking::{Heard, Refresh, Subscribe};
 pub use conditional::{BrokenCondition, Condition, EntityTag, Refreshed};
-pub use outbox::{Counts, Outbox, Stored, SubscriptionId};
+pub use outbox::{Counts, Gone, Outbox, Stored, SubscriptionId};
 pub use refusal::{RETRY_AFTER, Refusal};
 pub use rows::{Kept, StoredSubscription};
 pub use telling::{Ended, Notify, Owed, Prospect, Say, Turn};
@@ -184,7 +184,9 @@ impl<T> Subscriptions<T> {
         self.taken -= 1;
         self.fetches -= u32::from(record.fetch);
         out.counts.gone(record.subscription.state());
-        out.ended.push(record.subscription.dialog().local_tag());
+        let Record { subscription, .. } = &record;
+        let (tag, identity) = (subscription.dialog().local_tag(), subscription.identity().into());
+        out.ended.push(Gone { tag, identity });
         Some(record.data)
     }
 

@@ -107,9 +107,7 @@ impl Shard {
         if self.storage == Storage::Failing && expires != Some(0) {
             return Err(Refused::Storage);
         }
-        if !self.has_room_for_dialog() {
-            return Err(Refused::Full);
-        }
+        self.check_room_for_dialog(caller.aor())?;
         let partition = list_partition(request, &self.settings);
         let local_tag = LocalTag { partition: partition.0, number: self.random.draw() };
         let contained = self.contained(request, listed)?;

@@ -116,9 +116,7 @@ impl Shard {
         if self.storage == Storage::Failing && expires != Some(0) {
             return Err(Refused::Storage);
         }
-        if !self.has_room_for_dialog() {
-            return Err(Refused::Full);
-        }
+        self.check_room_for_dialog(caller.aor())?;
         let partition = Partition::of_hash(aor.stable_hash()).0;
         let local_tag = LocalTag { partition, number: self.random.draw() };
         let dialog = Dialog::accept(asked.request, local_tag).map_err(Refusal::from)?;
@@ -154,7 +152,7 @@ impl Shard {
         watching: Watching,
         out: &mut Effects,
     ) {
-        self.opened(local_tag.number, watching);
+        self.opened(local_tag.number, watching, out);
         if granted.lifetime.is_zero() {
             self.metrics.subscribe_fetch += 1;
         } else {

@@ -1,6 +1,7 @@
 //! What owners ask for after an event becomes effects of the shard.
 
-use sip_stack::subscriptions::{self, Stored};
+use sip::Aor;
+use sip_stack::subscriptions::{self, Gone, Stored};
 
 use super::Shard;
 use crate::deadlines::Wake;
@@ -68,7 +69,7 @@ impl Shard {
         let forgotten = presentity.is_empty() && !self.parking.is_waiting(owner);
         let forgotten = forgotten.then(|| presentity.aor().clone());
         let mut watchers = core::mem::take(&mut self.owners.presence.watchers);
-        self.drain_subscriptions(owner, &mut watchers);
+        self.drain_subscriptions(owner, &mut watchers, out);
         self.owners.presence.watchers = watchers;
         let mut shown = core::mem::take(&mut self.owners.presence.shown);
         shown.drain(..).for_each(|shown| self.write_letter(Letter::Shown(shown), out));
@@ -110,7 +111,7 @@ impl Shard {
         self.ask(place, &mut asks, out);
         self.owners.list.asks = asks;
         let mut subscriptions = core::mem::take(&mut self.owners.list.subscriptions);
-        self.drain_subscriptions(owner, &mut subscriptions);
+        self.drain_subscriptions(owner, &mut subscriptions, out);
         self.owners.list.subscriptions = subscriptions;
         if forgotten {
             self.owners.remove_list(place);
@@ -133,7 +134,7 @@ impl Shard {
         self.owners.follow(owner, &mut follow, &mut unfollow);
         (self.owners.changes.follow, self.owners.changes.unfollow) = (follow, unfollow);
         let mut subscriptions = core::mem::take(&mut self.owners.changes.subscriptions);
-        self.drain_subscriptions(owner, &mut subscriptions);
+        self.drain_subscriptions(owner, &mut subscriptions, out);
         self.owners.changes.subscriptions = subscriptions;
         if let Some(aor) = forgotten {
             self.owners.followers.remove(place, &aor);
@@ -141,15 +142,18 @@ impl Shard {
     }
 
     /// Hands on what the subscriptions of an owner have asked for, but for their rows.
-    fn drain_subscriptions(&mut self, owner: Owner, outbox: &mut subscriptions::Outbox) {
+    fn drain_subscriptions(&mut self, owner: Owner, outbox: &mut subscriptions::Outbox, out: &mut Effects) {
         for (at, id) in outbox.deadlines.drain(..) {
             self.deadlines.ask(at, Wake::Subscription(Watching { owner, id }));
         }
         for id in outbox.owed.drain(..) {
             self.ready.push_back(Ready { watching: Watching { owner, id }, line: None });
         }
-        for tag in outbox.ended.drain(..) {
+        for Gone { tag, identity } in outbox.ended.drain(..) {
             self.dialogs.remove(&tag.number);
+            if let Ok(watcher) = Aor::parse(&identity) {
+                self.count_watchers(out, |watchers, max, letters| watchers.gone(&watcher, max, letters));
+            }
         }
         let counts = core::mem::take(&mut outbox.counts);
         let (active, pending) = gauges(&mut self.metrics, owner.role);

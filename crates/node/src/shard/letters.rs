@@ -10,6 +10,7 @@ use crate::effects::Effects;
 use crate::letters::Letter;
 use crate::owners::Owner;
 use crate::record::Partition;
+use crate::watchers::{Watchers, home};
 
 /// Presentities that show what is new in one turn.
 const SHOWING_PER_TURN: usize = 16;
@@ -31,6 +32,8 @@ impl Shard {
                 foreign::owner_of(name, self.place.shards)
             }
             Letter::Shown(shown) => ShardId(shown.asker.shard),
+            Letter::Subscriptions(watcher, ..) => home(watcher, self.place.shards),
+            Letter::Full(shard, ..) => *shard,
         };
         if to == self.place.shard {
             self.letters.push_back(letter);
@@ -57,6 +60,17 @@ impl Shard {
         }
     }
 
+    /// What becomes of the count of a watcher's subscriptions, and is to be told of it.
+    pub(crate) fn count_watchers(
+        &mut self,
+        out: &mut Effects,
+        count: impl FnOnce(&mut Watchers, usize, &mut Vec<Letter>),
+    ) {
+        let mut letters = Vec::new();
+        count(&mut self.watchers, self.settings.limits.watcher, &mut letters);
+        letters.into_iter().for_each(|letter| self.write_letter(letter, out));
+    }
+
     fn read_letter(&mut self, now: Timestamp, letter: Letter, out: &mut Effects) {
         match letter {
             Letter::Interest(aor, interest) if self.has_room(&aor) => {
@@ -79,6 +93,12 @@ impl Shard {
             }
             Letter::ForeignInterest(name, interest) => self.foreign_interest(now, &name, &interest, out),
             Letter::NoForeignInterest(name, asker) => self.no_foreign_interest(now, &name, asker, out),
+            Letter::Subscriptions(watcher, shard, count) => {
+                self.count_watchers(out, |watchers, max, letters| {
+                    watchers.reported(&watcher, shard, count, max, letters);
+                });
+            }
+            Letter::Full(_, watcher, full) => self.watchers.told(&watcher, full),
             Letter::Shown(Shown { asker, standing, changed_at }) => {
                 let list = self.owners.lists.get_mut(asker.place);
                 let Some(list) = list.filter(|list| list.serial() == asker.serial) else { return };

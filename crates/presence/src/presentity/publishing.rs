@@ -56,6 +56,14 @@ impl Presentity {
             &terms.publications,
             terms.publications_max,
         )?;
+        let is_own = publish.identities.contains(&self.aor);
+        let source = publish.identities.first().filter(|_| !is_own).map(|source| Box::from(source.as_str()));
+        if decision.operation == Operation::Initial && source.is_some() {
+            let of_source = self.publications.iter().filter(|publication| publication.source == source);
+            if of_source.count() >= terms.source_publications_max {
+                return Err(Refusal::SourceFull);
+            }
+        }
         let document = publish.document?; // judged after the entity-tag and the lifetime, RFC 3903 §6 step 5
         let document = match (&granted, document) {
             (Some(granted), Some(document)) => Some(published(&document, granted)),
@@ -92,6 +100,7 @@ impl Presentity {
                     changed_at: now,
                     expires_at,
                     armed_at,
+                    source,
                     document,
                 });
                 self.keep_publication(self.publications.len() - 1, out);

@@ -31,6 +31,7 @@ impl Presentity {
         row.number(u64::from(publication.entity_tag.epoch)).number(publication.entity_tag.number);
         row.number(publication.changed_at.as_micros()).number(publication.expires_at.as_micros());
         row.bytes(publication.document.bytes());
+        row.bytes(publication.source.as_deref().unwrap_or_default().as_bytes());
         out.publications.push(Stored::Put(publication.id, publication.expires_at, row.finish()));
     }
 
@@ -57,8 +58,18 @@ impl Presentity {
         }
         let document =
             Presence::parse(body, &xml::Limits { bytes: usize::MAX, ..xml::Limits::default() }).ok()?;
+        // Rows from before sources were told apart end here.
+        let source = fields.text().filter(|source| !source.is_empty()).map(Box::from);
         let armed_at = Timestamp::NEVER;
-        self.publications.push(Publication { id, entity_tag, changed_at, expires_at, armed_at, document });
+        self.publications.push(Publication {
+            id,
+            entity_tag,
+            changed_at,
+            expires_at,
+            armed_at,
+            source,
+            document,
+        });
         Some(changed_at)
     }
 

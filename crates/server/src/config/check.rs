@@ -82,8 +82,13 @@ impl Config {
                 ));
             }
         }
-        for (key, value) in [("publications-max", role.publications_max), ("watchers-max", role.watchers_max)]
-        {
+        let bounds = [
+            ("publications-max", role.publications_max),
+            ("source-publications-max", role.source_publications_max),
+            ("watchers-max", role.watchers_max),
+            ("watcher-subscriptions-max", role.watcher_subscriptions_max),
+        ];
+        for (key, value) in bounds {
             if value == 0 {
                 found.push(format!("presence-server: {key} must be above zero"));
             }

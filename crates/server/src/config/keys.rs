@@ -199,13 +199,20 @@ tables! {
         oversize: Oversize = Oversize::Stream, reload;
         /// Largest presence document, unpacked.
         document_max: Octets = Octets(64 << 10), reload;
-        /// Publications of one presentity at a time.
+        /// Publications of one presentity at a time. Above it: 500 with Retry-After.
         publications_max: usize = 32, reload;
+        /// Publications of one presentity at a time by one source that is somebody else, as its publication rules allow.
+        /// Above it: 500 with Retry-After.
+        source_publications_max: usize = 8, reload;
         /// Consecutive NOTIFYs that a watcher who has answered before may leave unanswered before its subscription
         /// ends. RFC 6665 §4.2.2 wants 1.
         unanswered_max: u16 = 1, reload;
-        /// Subscriptions to one presentity at a time.
+        /// Subscriptions to one presentity at a time. Above it: 480 with Retry-After.
         watchers_max: usize = 200_000, reload;
+        /// Subscriptions of one watcher at a time, whatever they are to (the members of a list count as one). Over several
+        /// shards they are counted in steps: up to a quarter more may be granted, never less. Above it: 480 with
+        /// Retry-After.
+        watcher_subscriptions_max: usize = 2000, reload;
     }
 
     /// The XML Document Management Servers (XCAP, RFC 4825): lists, rules and the like of this server's users.

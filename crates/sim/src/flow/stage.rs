@@ -129,6 +129,8 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
         ["limit", "document", count] => settings.limits.document = number(count)?,
         ["limit", "publications", count] => settings.limits.publications = number(count)?,
         ["limit", "subscriptions", count] => settings.limits.subscriptions = number(count)?,
+        ["limit", "watcher", count] => settings.limits.watcher = number(count)?,
+        ["limit", "source-publications", count] => settings.limits.source_publications = number(count)?,
         ["limit", "presentities", count] => settings.limits.presentities = number(count)?,
         ["limit", "dialogs", count] => settings.limits.dialogs = number(count)?,
         ["limit", "parked", count] => settings.limits.parked = number(count)?,

@@ -120,6 +120,7 @@ fn settings(random: &mut Random) -> Settings {
             window: *random.pick(&[1, 2, 64]),
             turn: *random.pick(&[1, 3, 256]),
             unanswered: *random.pick(&[1, 2]),
+            watcher: *random.pick(&[1, 2, 2000]),
             ..Limits::default()
         },
     }

@@ -26,6 +26,8 @@ const TIMER_F: Duration = Duration::from_secs(32);
 pub(super) struct Reference {
     publications: BTreeMap<String, Vec<Publication>>,
     dialogs: BTreeMap<(String, String), Dialog>,
+    /// How many subscriptions a watcher may have.
+    watcher_max: usize,
     /// By presentity. Documents survive every crash.
     pub(super) rulings: BTreeMap<String, Arc<Ruling>>,
 }
@@ -71,6 +73,11 @@ pub(super) struct Bounds {
 }
 
 impl Reference {
+    /// Nothing was accepted yet. A watcher may have so many subscriptions.
+    pub(super) fn new(watcher_max: usize) -> Self {
+        Self { watcher_max, ..Self::default() }
+    }
+
     /// Time passes: NOTIFYs are given up.
     pub(super) fn age(&mut self, now: Timestamp) {
         for dialog in self.dialogs.values_mut() {
@@ -222,7 +229,11 @@ impl Reference {
             SubHandling::Confirm => 202,
             SubHandling::PoliteBlock | SubHandling::Allow => 200,
         };
-        let Some(tag) = request.to_tag() else { return vec![expected] };
+        let Some(tag) = request.to_tag() else {
+            let mut allowed = vec![expected];
+            allowed.extend(self.may_be_full(now, request).then_some(480));
+            return allowed;
+        };
         let key = (request.get("Call-ID").unwrap_or_default().to_owned(), tag.to_owned());
         let Some(dialog) = self.dialogs.get(&key) else { return vec![481] };
         if dialog.ended.is_some() || dialog.expires_at + SLACK <= now || handling == SubHandling::Block {
@@ -234,6 +245,14 @@ impl Reference {
             allowed.push(481);
         }
         allowed
+    }
+
+    /// Whether a watcher may have as many subscriptions as it may, those included that ended a short while ago.
+    fn may_be_full(&self, now: Timestamp, request: &Message) -> bool {
+        let Watcher { user, .. } = Watcher::of(request);
+        let lasts = |dialog: &&Dialog| dialog.ended.unwrap_or(dialog.expires_at) + TIMER_F * 8 > now;
+        let dialogs = self.dialogs.values().filter(|dialog| dialog.watcher.user == user).filter(lasts);
+        dialogs.count() >= self.watcher_max
     }
 
     fn subscribe(&mut self, now: Timestamp, expires_at: Timestamp, request: &Message, answer: &Message) {

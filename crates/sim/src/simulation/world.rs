@@ -84,6 +84,7 @@ impl<'a> World<'a> {
         let mut random = Random::new(seed);
         let plan = Plan::of(&mut random);
         let peers = cast(&plan, &mut random);
+        let reference = Reference::new(plan.settings.limits.watcher);
         Self {
             now: START,
             weather: plan.weather.clone(),
@@ -96,8 +97,8 @@ impl<'a> World<'a> {
             ledger: Ledger::new(random.next()),
             durable_at: START,
             manners: Manners::default(),
-            reference: Reference::default(),
-            snapshots: BTreeMap::from([(0, Reference::default())]),
+            snapshots: BTreeMap::from([(0, reference.clone())]),
+            reference,
             peers,
             requests: BTreeMap::new(),
             note,

@@ -22,6 +22,15 @@ pub enum Stored {
     Delete(u64),
 }
 
+/// A subscription that is no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Our tag in its dialog.
+    pub tag: LocalTag,
+    /// Whose it was: the first proven name.
+    pub identity: Box<str>,
+}
+
 /// The effects of one or more events, in order. A caller's buffer: an event costs no allocation for it.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -31,8 +40,8 @@ pub struct Outbox {
     pub owed: Vec<SubscriptionId>,
     /// Wake-ups wanted: call [`super::Subscriptions::due`] with these very values.
     pub deadlines: Vec<(Timestamp, SubscriptionId)>,
-    /// Dialogs that are no more.
-    pub ended: Vec<LocalTag>,
+    /// Subscriptions that are no more.
+    pub ended: Vec<Gone>,
     /// Numbers for the operator.
     pub counts: Counts,
 }

@@ -21,6 +21,8 @@ pub(crate) struct Services {
     known: BTreeSet<u32>,
     /// The lists by canonical URI, and whose they are.
     owners: BTreeMap<String, Aor>,
+    /// Those that are not somebody's name, as far as anybody's documents say.
+    free: BTreeSet<String>,
     uris: BTreeMap<Aor, BTreeSet<String>>,
 }
 
@@ -28,6 +30,18 @@ impl Services {
     /// Whose list a canonical URI is, as far as is known.
     pub(crate) fn owner(&self, uri: &str) -> Option<&Aor> {
         self.owners.get(uri)
+    }
+
+    /// Whether a list was found to be nobody's name.
+    pub(crate) fn is_free(&self, uri: &str) -> bool {
+        self.free.contains(uri)
+    }
+
+    /// A list is nobody's name.
+    pub(crate) fn set_free(&mut self, uri: &str) {
+        if self.owners.contains_key(uri) {
+            self.free.insert(uri.to_owned());
+        }
     }
 
     /// Whether nothing is known at all.
@@ -68,11 +82,18 @@ impl Services {
     /// A document has changed; `place` gives the places of presentities.
     pub(crate) fn changed(&mut self, change: &Change, place: impl Fn(&Aor) -> Option<u32>) {
         let document = &change.document;
+        let Tree::User(owner) = &document.tree else { return };
+        let Ok(owner) = Aor::parse(owner) else { return };
+        // Who has documents may be a user by now.
+        let (name, more) = (owner.to_string(), format!("{owner}:")..format!("{owner}<"));
+        let free: Vec<String> =
+            self.free.get(&name).into_iter().chain(self.free.range(more)).cloned().collect();
+        for uri in free {
+            self.free.remove(&uri);
+        }
         if *document.auid != *AUID || *document.name != *INDEX {
             return;
         }
-        let Tree::User(owner) = &document.tree else { return };
-        let Ok(owner) = Aor::parse(owner) else { return };
         let uris = change.current.as_ref().map(|version| uris(&version.body)).unwrap_or_default();
         let gone = self.uris.get(&owner).into_iter().flatten().filter(|uri| !uris.contains_key(*uri));
         let gone: Vec<_> = gone.cloned().collect();
@@ -108,6 +129,7 @@ impl Services {
     fn unlearn(&mut self, uri: &str, owner: &Aor) {
         if self.owners.get(uri) == Some(owner) {
             self.owners.remove(uri);
+            self.free.remove(uri);
         }
         if let Some(uris) = self.uris.get_mut(owner) {
             uris.remove(uri);
@@ -183,6 +205,27 @@ mod tests {
                 assert_eq!(owner(&services), expected, "{before} of {changes:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_list_is_nobodys_name_until_somebody_of_that_name_has_documents() {
+        let mut services = Services::default();
+        services.set_free(LIST);
+        assert!(!services.is_free(LIST), "nothing is known of it");
+        assert!(services.ask(7));
+        let more = format!("{LIST};a=b");
+        let lists = [LIST, &*more].map(|uri| (uri.to_owned(), aor("sip:ann@example.com")));
+        services.answered(7, Some(lists.to_vec()));
+        services.set_free(LIST);
+        services.set_free(&more);
+        services.changed(&change("sip:friends@example.com.example.org", &[]), place);
+        assert!(services.is_free(LIST) && services.is_free(&more));
+        let document = DocumentSelector::of_user("pres-rules", LIST, "index");
+        services.changed(&Change { document, previous: None, current: None }, place);
+        assert!(!services.is_free(LIST) && !services.is_free(&more));
+        services.set_free(LIST);
+        services.changed(&change("sip:ann@example.com", &[]), place);
+        assert!(!services.is_free(LIST));
     }
 
     #[test]

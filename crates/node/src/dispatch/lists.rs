@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use ::presence::Presentity;
 use documents::resource_lists::Entry;
 use rls::contained::{self, accepts_lists, has_list, supports_lists};
 use rls::{ListName, Refusal, Subscribe};
@@ -49,8 +50,8 @@ impl Shard {
         self.looked_up(request, uri, out)
     }
 
-    /// Whether documents of somebody say that a URI is a list, RFC 4826 §4.5. One that somebody publishes for is none,
-    /// whoever may say so in a document.
+    /// Whether documents of somebody say that a URI is a list, RFC 4826 §4.5. That of a user is none, whatever others may
+    /// say in a document: who publishes, or has documents that only users have, is one.
     fn looked_up(
         &mut self,
         request: &Message<'_>,
@@ -58,21 +59,24 @@ impl Shard {
         out: &mut Effects,
     ) -> Result<Option<Listed>, Owner> {
         let is_listed = self.event(request).is_ok_and(|(_, _, package)| package.is_listed);
-        let Some(aor) = self.our_aor(request).ok().filter(|_| is_listed) else {
-            return Ok(None);
-        };
+        let Some(aor) = self.our_aor(request).ok().filter(|_| is_listed) else { return Ok(None) };
         let place = self.owners.presentities.find(&aor);
-        let publishes = |place| self.owners.presentities.get(place).is_some_and(|one| one.publications() > 0);
-        if place.is_some_and(publishes) {
+        let presentity = place.and_then(|place| self.owners.presentities.get(place));
+        if presentity.is_some_and(|one| one.publications() > 0 || one.is_documented()) {
             return Ok(None);
         }
-        if !self.owners.services.is_empty()
-            && let Some(uri) = canonical_text(uri)
-            && let Some(owner) = self.owners.services.owner(&uri)
+        let services = &self.owners.services;
+        let uri = if services.is_empty() { None } else { canonical_text(uri) };
+        let listed = uri.and_then(|uri| services.owner(&uri).cloned().map(|owner| (uri, owner)));
+        if let Some((uri, owner)) = &listed
+            && (services.is_free(uri) || presentity.is_some_and(Presentity::is_ready))
         {
-            return Ok(Some(Listed::Found(owner.clone())));
+            let owner = owner.clone();
+            self.owners.services.set_free(uri);
+            return Ok(Some(Listed::Found(owner)));
         }
-        if place.is_some_and(|place| self.owners.services.is_known(place)) || !self.has_room(&aor) {
+        let is_known = place.is_some_and(|place| services.is_known(place));
+        if (is_known && listed.is_none()) || !self.has_room(&aor) {
             return Ok(None); // without room it is refused for that
         }
         let place = self.presentity_for(&aor);

@@ -124,6 +124,11 @@ impl Presentity {
         self.rulebook.known
     }
 
+    /// Whether there is a document of rules or of permanent state: then this is a user, and nothing else.
+    pub fn is_documented(&self) -> bool {
+        self.rulebook.followed.iter().any(|followed| followed.documents().next().is_some())
+    }
+
     /// The answer to a want.
     pub fn found(
         &mut self,

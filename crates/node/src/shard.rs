@@ -121,7 +121,7 @@ impl Shard {
             owners: Owners::new(Numbers::new(place.epoch.0, place.shard.0), random.draw()),
             answers: ServerTransactions::new(seed.derive("transactions"), settings.limits.transactions),
             dialogs: HashMap::with_hasher(IdentityHash),
-            watchers: Watchers::new(place.shard, place.shards, random.draw()),
+            watchers: Watchers::new(place.shard, place.shards, Random::new(seed.derive("watchers")).draw()),
             metrics: Metrics::default(),
             backends_by_tag: HashMap::with_hasher(IdentityHash),
             gates: Gates::new(random.draw()),

@@ -242,7 +242,20 @@ impl Shard {
     ) -> Option<Explanation> {
         let place = self.owners.presentities.find(presentity)?;
         let requester = Requester { identities: watcher, anonymous };
-        Some(self.owners.presentities.get(place)?.explain(now, &self.settings.presence(), &requester))
+        let mut explanation =
+            self.owners.presentities.get(place)?.explain(now, &self.settings.presence(), &requester);
+        if self.storage != Storage::Healthy {
+            explanation
+                .steps
+                .push("The store fails: new state is refused, watchers are served from memory.".to_owned());
+        }
+        if self.destinations.waiting() > 0 {
+            let waiting = self.destinations.waiting();
+            explanation.steps.push(format!(
+                "{waiting} watchers of the shard wait for answers from their addresses (limits.notify-window)."
+            ));
+        }
+        Some(explanation)
     }
 
     /// Who watches a presentity, who must be ours, and who waits: what watcher information would tell of presence now.

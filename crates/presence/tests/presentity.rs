@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use documents::pidf::Presence;
+use presence::rules::Requester;
 use presence::{Lifetimes, Outbox, Policy, Presentity, Publish, Published, ROLE, Refusal, Subscribe, Terms};
 use sip::{Aor, Limits, Message};
 use sip_stack::compositor::{self, EntityTag, Operation};
@@ -344,6 +345,39 @@ fn pace_delays_changes_and_only_them() {
     world.ok(at(5), bob);
     world.refresh(at(6), bob, 2, 0).unwrap();
     assert_eq!(world.turn(at(6))[0].1, State::Terminated(Reason::Timeout));
+}
+
+#[test]
+fn an_explanation_says_when_the_last_notify_went_and_why_the_next_has_not() {
+    let mut world = World { pace: Duration::from_secs(5), ..World::new() };
+    let bob = [aor("sip:bob@example.com")];
+    let why = |world: &World, now: Timestamp| {
+        let explained = world.presentity.explain(now, &terms(world.pace), &Requester::known(&bob));
+        let last = explained.steps.last().unwrap().clone();
+        last.split_once(" s left; ").map(|(_, rest)| rest.to_owned()).unwrap_or(last)
+    };
+    assert_eq!(why(&world, at(0)), "It has no subscription of its own now.");
+    let id = world.subscribe(at(0), "sip:bob@example.com", 600).unwrap();
+    let due = "the next one is due: it waits for its turn, or for answers to others from the same address (limits.notify-window).";
+    assert_eq!(why(&world, at(0)), format!("no NOTIFY went since the server was started; {due}"));
+    world.turn(at(0));
+    assert_eq!(
+        why(&world, at(1)),
+        "the last NOTIFY (CSeq 1) went 1.0 s ago and is not answered yet; another one waits for that answer, as one at a \
+         time is under way."
+    );
+    world.ok(at(1), id);
+    let answered =
+        |ago: &str| format!("the last NOTIFY (CSeq 1) went {ago} ago and was answered, or given up");
+    let nothing = "no other follows, as it knows everything that it may see.";
+    assert_eq!(why(&world, at(2)), format!("{}; {nothing}", answered("2.0 s")));
+    world.publish(at(3), None, Some(600), Some(document("open"))).unwrap();
+    let paced = "the next one waits 1.5 s more, by presence-server.pace.";
+    assert_eq!(why(&world, at(3) + Duration::from_millis(500)), format!("{}; {paced}", answered("3.5 s")));
+    world.turn(at(5));
+    world.ended(at(5), id, Outcome::Answered { status: 503, retry_after: Some(30) });
+    let after = "the next one waits 28.0 s more, by a failure before, or a Retry-After.";
+    assert!(why(&world, at(7)).ends_with(after), "{}", why(&world, at(7)));
 }
 
 #[test]

@@ -67,6 +67,8 @@ struct Record<T> {
     telling: Option<Arc<Content>>,
     /// No NOTIFY of a mere change before this.
     not_before: Timestamp,
+    /// When the last NOTIFY went, in this process; zero if none has.
+    told_at: Timestamp,
     /// The earliest wake-up asked for.
     armed_at: Timestamp,
     serial: u32,

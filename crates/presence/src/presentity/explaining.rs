@@ -1,5 +1,7 @@
 //! Why a watcher sees what it sees, and why it was told, or was not.
 
+use core::time::Duration;
+
 use documents::pidf::Kind;
 use documents::rules::{Permissions, Selection, Selector, SubHandling};
 use sip::Aor;
@@ -66,35 +68,73 @@ impl Presentity {
             }
             SubHandling::Block => {}
         }
-        self.explain_subscriptions(now, requester.identities, &mut steps);
+        self.explain_subscriptions(now, terms, requester.identities, &mut steps);
         Explanation { handling: Some(decision.handling), steps }
     }
 
-    fn explain_subscriptions(&self, now: Timestamp, identities: &[Aor], steps: &mut Vec<String>) {
+    fn explain_subscriptions(
+        &self,
+        now: Timestamp,
+        terms: &Terms<'_>,
+        identities: &[Aor],
+        steps: &mut Vec<String>,
+    ) {
         let before = steps.len();
         for (id, subscription, watcher) in self.watchers.iter() {
             let is_theirs = identities.iter().any(|identity| identity.as_str() == subscription.identity());
             if !is_theirs || !matches!(watcher.sort, Sort::Presence(_)) {
                 continue;
             }
-            let (state, sent) = (subscription.state(), subscription.next_cseq() - 1);
             let left = subscription.expires_at().since(now).as_secs();
-            let next = match self.watchers.prospect(now, id) {
-                Prospect::Unanswered => "the last one is not answered yet".to_owned(),
-                Prospect::Nothing => "it knows everything that it may see".to_owned(),
-                Prospect::Due => "the next one is due now".to_owned(),
+            let prospect = self.watchers.prospect(now, id);
+            let told_at = self.watchers.told_at(id);
+            let last = match told_at {
+                Some(at) => {
+                    let answered = if prospect == Prospect::Unanswered {
+                        "is not answered yet"
+                    } else {
+                        "was answered, or given up"
+                    };
+                    let cseq = subscription.next_cseq() - 1;
+                    format!("the last NOTIFY (CSeq {cseq}) went {} ago and {answered}", span(now.since(at)))
+                }
+                None => "no NOTIFY went since the server was started".to_owned(),
+            };
+            let next = match prospect {
+                Prospect::Unanswered => "another one waits for that answer, as one at a time is under way".to_owned(),
+                Prospect::Nothing => "no other follows, as it knows everything that it may see".to_owned(),
+                Prospect::Unwanted => "it asked not to be told of changes (Suppress-If-Match: *)".to_owned(),
+                Prospect::Due => {
+                    "the next one is due: it waits for its turn, or for answers to others from the same address \
+                     (limits.notify-window)"
+                        .to_owned()
+                }
                 Prospect::Paused(at) => {
-                    format!("the next one waits {} ms for its turn", at.since(now).as_millis())
+                    let is_pace = told_at.is_some_and(|told| at == told + terms.pace);
+                    let why = if is_pace { "presence-server.pace" } else { "a failure before, or a Retry-After" };
+                    format!("the next one waits {} more, by {why}", span(at.since(now)))
                 }
             };
             steps.push(format!(
-                "Subscription, {}: {left} s left, {sent} NOTIFYs so far; {next}.",
-                format!("{state:?}").to_lowercase()
+                "Subscription, {}: {left} s left; {last}; {next}.",
+                format!("{:?}", subscription.state()).to_lowercase()
             ));
+        }
+        for shown in self.interests.shown_to(identities) {
+            steps.push(format!("Within a list of its: {shown}."));
         }
         if steps.len() == before {
             steps.push("It has no subscription of its own now.".to_owned());
         }
+    }
+}
+
+/// `35 ms`, `1.2 s`, `3 min`.
+fn span(time: Duration) -> String {
+    match time.as_millis() {
+        millis @ 0..1_000 => format!("{millis} ms"),
+        millis @ 1_000..60_000 => format!("{}.{} s", millis / 1_000, millis / 100 % 10),
+        millis => format!("{} min", millis / 60_000),
     }
 }
 

@@ -55,6 +55,18 @@ impl Interests {
         self.round = Some((next, self.interested.len()));
     }
 
+    /// What those with one of these identities were shown last, in words.
+    pub(super) fn shown_to(&self, identities: &[Aor]) -> impl Iterator<Item = &'static str> {
+        let theirs =
+            self.interested.values().filter(|it| it.identities.iter().any(|own| identities.contains(own)));
+        theirs.map(|it| match it.told {
+            Told::Nothing => "nothing was shown yet",
+            Told::Active(_) => "the last change that it may see was shown to the list",
+            Told::Pending => "the list was shown that it waits",
+            Told::Terminated(_) => "the list was shown that it is rejected",
+        })
+    }
+
     /// Everybody with what was decided of it.
     pub(super) fn classes_mut(&mut self) -> impl Iterator<Item = (&[Aor], &mut Option<Class>)> {
         self.interested.values_mut().map(|interested| (&*interested.identities, &mut interested.class))

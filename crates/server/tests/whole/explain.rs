@@ -47,6 +47,8 @@ fn a_rule_put_by_xcap_moves_a_watcher_and_the_operator_can_ask_why() {
     commands::run(arguments, &mut out, &mut err);
     let out = String::from_utf8(out).unwrap();
     assert!(out.contains("Decision: polite-block."), "{out}{}", String::from_utf8_lossy(&err));
-    assert!(out.contains("Subscription, active"), "{out}");
+    let last = "s left; the last NOTIFY (CSeq 2) went ";
+    assert!(out.contains("Subscription, active: ") && out.contains(last), "{out}");
+    assert!(out.contains("no other follows, as it knows everything that it may see."), "{out}");
     server.stop().unwrap();
 }

@@ -82,6 +82,7 @@ impl<T: Kept> Subscriptions<T> {
             unless,
             telling: None,
             not_before: now,
+            told_at: Timestamp::ZERO,
             armed_at: Timestamp::NEVER,
             serial: numbers.serial(),
             owed: Owed::Nothing,

@@ -100,6 +100,7 @@ impl<T: Kept> Subscriptions<T> {
             unless,
             telling: None,
             not_before,
+            told_at: Timestamp::ZERO,
             armed_at: Timestamp::NEVER,
             serial: numbers.serial(),
             owed: Owed::Nothing,

@@ -28,6 +28,8 @@ pub enum Prospect {
     Paused(Timestamp),
     /// As soon as it has its turn.
     Due,
+    /// It asked for none of mere changes, RFC 5839 §6.2.
+    Unwanted,
 }
 
 /// A subscription whose turn has come, shown to its package.
@@ -91,12 +93,20 @@ impl<T: Kept> Subscriptions<T> {
     pub fn prospect(&self, now: Timestamp, id: SubscriptionId) -> Prospect {
         match self.record(id) {
             Some(record) if record.subscription.in_flight().is_some() => Prospect::Unanswered,
+            Some(record) if record.unless == Some(Condition::Always) && record.owed != Owed::Word => {
+                Prospect::Unwanted
+            }
             Some(record) if record.owed == Owed::Change && now < record.not_before => {
                 Prospect::Paused(record.not_before)
             }
             Some(record) if record.owed != Owed::Nothing => Prospect::Due,
             Some(_) | None => Prospect::Nothing,
         }
+    }
+
+    /// When its last NOTIFY went, repetitions not counted; `None` if none has since the process began.
+    pub fn told_at(&self, id: SubscriptionId) -> Option<Timestamp> {
+        self.record(id).map(|record| record.told_at).filter(|at| *at != Timestamp::ZERO)
     }
 
     /// How much one is owed now.
@@ -174,6 +184,7 @@ impl<T: Kept> Subscriptions<T> {
             record.keep(terms, out);
         }
         record.not_before = now + terms.pace;
+        record.told_at = now;
         record.telling = content;
         let sent = record.subscription.send(now);
         let changed_at = (!word).then_some(changed_at);

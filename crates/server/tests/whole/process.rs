@@ -301,7 +301,9 @@ fn a_killed_server_keeps_every_document_that_it_acknowledged() {
             written
         };
         let writers: Vec<_> = (0..4).map(|writer| std::thread::spawn(move || write(writer))).collect();
-        while http.ask("GET", &user_index(37), &[], "").status != 200 {}
+        for user in [7, 17, 27, 37] {
+            while http.ask("GET", &user_index(user), &[], "").status != 200 {}
+        }
         program.signal("-KILL");
         program.child.wait().unwrap();
         for (user, body, is_acknowledged) in writers.into_iter().flat_map(|writer| writer.join().unwrap()) {

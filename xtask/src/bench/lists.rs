@@ -15,14 +15,19 @@ use watchers::Watchers;
 /// Longest wait for what must come.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// Rounds of changes that are compared with each other begin at these distances: a list waits out its window of 10 ms, so
-/// the others idle as long, and what a server spends on idling is in all of them.
-const DISTANCE: Duration = Duration::from_millis(12);
+/// Milliseconds in which changes of a list are gathered.
+const AGGREGATION: u16 = 10;
+/// The same where single subscriptions stand beside lists.
+const LONG_AGGREGATION: u16 = 100;
+/// How far apart rounds of publications begin there: both leave the server the same rest.
+const APART: Duration = Duration::from_millis(2 * LONG_AGGREGATION as u64);
 
 /// How large everything is.
 pub(super) struct Scale {
-    /// Members of the one list that all change.
+    /// Members of a list that all change, and how many there are of such lists, each with a watcher: enough that the
+    /// server has something to do.
     all_change: u32,
+    changing: u32,
     /// Members of the list whose first state is timed, and how often.
     first: u32,
     firsts: usize,
@@ -35,11 +40,27 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    pub(super) const FULL: Self =
-        Self { all_change: 100, first: 500, firsts: 20, idle: 10_000, members: 50, lists: 10, watchers: 10 };
+    pub(super) const FULL: Self = Self {
+        all_change: 100,
+        changing: 10,
+        first: 500,
+        firsts: 20,
+        idle: 10_000,
+        members: 50,
+        lists: 10,
+        watchers: 10,
+    };
     /// To see that it runs.
-    pub(super) const TINY: Self =
-        Self { all_change: 10, first: 300, firsts: 2, idle: 100, members: 10, lists: 2, watchers: 3 };
+    pub(super) const TINY: Self = Self {
+        all_change: 10,
+        changing: 2,
+        first: 300,
+        firsts: 2,
+        idle: 100,
+        members: 10,
+        lists: 2,
+        watchers: 3,
+    };
 }
 
 /// Measures lists, and says whether the goals are met.
@@ -50,36 +71,36 @@ pub(super) fn measure(plan: &Plan, report: &mut Report, scale: &Scale) -> Result
     idle(plan, report, scale)
 }
 
-fn start(plan: &Plan) -> Result<(Bench, Setting), String> {
+fn start(plan: &Plan, aggregation: u16) -> Result<(Bench, Setting), String> {
     let setting = Setting { domain: "example.com".to_owned(), ..plan.setting.clone() };
-    Ok((Bench::start(&Subject::Lists, &[SERVER], &setting, plan.span)?, setting))
+    Ok((Bench::start(&Subject::Lists { aggregation }, &[SERVER], &setting, plan.span)?, setting))
 }
 
 fn connect(bench: &Bench, setting: &Setting, streams: usize) -> Result<Watchers, String> {
     Watchers::connect(bench.running.address, &setting.domain, streams)
 }
 
-/// One watcher with one list of members who all change, beside one watcher with a subscription to each of them. What
-/// the PUBLISH itself costs is measured first, and taken off both.
+/// Watchers with a list each, of members who all change, beside watchers with a subscription to each of them. What the
+/// PUBLISH itself costs is measured first, and taken off both.
 fn beside_single(plan: &Plan, report: &mut Report, scale: &Scale) -> Result<(), String> {
-    say::step(&format!("one list of {} members, all of them change", scale.all_change));
-    let (mut bench, setting) = start(plan)?;
-    bench.present(scale.all_change)?;
-    let mut nobody = connect(&bench, &setting, 1)?;
-    let alone = rounds(&mut bench, &mut nobody, DISTANCE)?;
+    let (many, all) = (scale.all_change, scale.all_change * scale.changing);
+    say::step(&format!("lists of {many} members, all of them change"));
+    let (mut bench, setting) = start(plan, LONG_AGGREGATION)?;
+    bench.present(all)?;
+    let mut nobody = connect(&bench, &setting, 0)?;
+    let alone = rounds(&mut bench, &mut nobody, APART)?;
     let mut watchers = connect(&bench, &setting, 1)?;
-    watchers.subscribe(0..scale.all_change);
+    (0..scale.changing).for_each(|list| watchers.subscribe(list * many..(list + 1) * many));
     watchers.run_until(LONGEST, Watchers::are_complete)?;
-    let listed = rounds(&mut bench, &mut watchers, DISTANCE)?;
+    let listed = rounds(&mut bench, &mut watchers, APART)?;
     check(report, &bench, &watchers);
-    let (mut bench, setting) = start(plan)?;
-    bench.present(scale.all_change)?;
+    let (mut bench, setting) = start(plan, LONG_AGGREGATION)?;
+    bench.present(all)?;
     bench.watch(0, 1)?;
-    let mut nobody = connect(&bench, &setting, 1)?;
-    let single = rounds(&mut bench, &mut nobody, DISTANCE)?;
+    let mut nobody = connect(&bench, &setting, 0)?;
+    let single = rounds(&mut bench, &mut nobody, APART)?;
     check(report, &bench, &nobody);
     let more = |cost: &Rounds| (cost.micros() - alone.micros()).max(0.0);
-    let many = scale.all_change;
     report.fact(Fact::at_most("PUBLISH of a member, not watched", alone.micros(), "us", None));
     report.fact(Fact::at_most(
         "a change told in a NOTIFY of its own, beyond its PUBLISH",
@@ -100,7 +121,7 @@ fn beside_single(plan: &Plan, report: &mut Report, scale: &Scale) -> Result<(), 
 fn first_state(plan: &Plan, report: &mut Report, scale: &Scale) -> Result<(), String> {
     let (many, times) = (scale.first, scale.firsts);
     say::step(&format!("the first state of a list of {many}, {times} times"));
-    let (mut bench, setting) = start(plan)?;
+    let (mut bench, setting) = start(plan, AGGREGATION)?;
     bench.present(many)?;
     let mut watchers = connect(&bench, &setting, 1)?;
     // One that is not counted: it pays for what is read once.
@@ -131,7 +152,7 @@ fn first_state(plan: &Plan, report: &mut Report, scale: &Scale) -> Result<(), St
 fn shared(plan: &Plan, report: &mut Report, scale: &Scale) -> Result<(), String> {
     let Scale { lists, members, watchers: each, .. } = *scale;
     say::step(&format!("{lists} lists of {members} members with {each} watchers"));
-    let (mut bench, setting) = start(plan)?;
+    let (mut bench, setting) = start(plan, AGGREGATION)?;
     bench.present(lists * members)?;
     let mut watchers = connect(&bench, &setting, 4)?;
     for number in 0..lists * each {
@@ -151,7 +172,7 @@ fn shared(plan: &Plan, report: &mut Report, scale: &Scale) -> Result<(), String>
 fn idle(plan: &Plan, report: &mut Report, scale: &Scale) -> Result<(), String> {
     let Scale { idle, members, .. } = *scale;
     say::step(&format!("memory of {idle} subscriptions to lists of {members}"));
-    let (mut bench, setting) = start(plan)?;
+    let (mut bench, setting) = start(plan, AGGREGATION)?;
     let presentities = (idle / 10).max(members);
     bench.present(presentities)?;
     let before = bench.running.settled()?;
@@ -204,13 +225,14 @@ impl Rounds {
     }
 }
 
-/// Every presentity publishes once, and again when everybody has been told, until the server has spent its span of
-/// processor time (or five of them have passed on the wall). The first fifth is not counted.
-fn rounds(bench: &mut Bench, watchers: &mut Watchers, distance: Duration) -> Result<Rounds, String> {
-    turn_rounds(bench, watchers, bench.span / 5, distance)?;
+/// Every presentity publishes once, and again when everybody has been told and so much time has passed since it did,
+/// until the server has spent its span of processor time (or five of them have passed on the wall). The first fifth is
+/// not counted.
+fn rounds(bench: &mut Bench, watchers: &mut Watchers, apart: Duration) -> Result<Rounds, String> {
+    turn_rounds(bench, watchers, apart, bench.span / 5)?;
     let (cpu, publishes) = (bench.running.cpu()?, bench.engine.book.seen.publishes);
     let (delivered, notifies) = (watchers.delivered, watchers.notifies);
-    turn_rounds(bench, watchers, bench.span, distance)?;
+    turn_rounds(bench, watchers, apart, bench.span)?;
     Ok(Rounds {
         publishes: bench.engine.book.seen.publishes - publishes,
         delivered: watchers.delivered - delivered,
@@ -222,8 +244,8 @@ fn rounds(bench: &mut Bench, watchers: &mut Watchers, distance: Duration) -> Res
 fn turn_rounds(
     bench: &mut Bench,
     watchers: &mut Watchers,
+    apart: Duration,
     span: Duration,
-    distance: Duration,
 ) -> Result<(), String> {
     let (cpu, began) = (bench.running.cpu()?, Instant::now());
     while bench.running.cpu()? - cpu < span && began.elapsed() < span * 5 {
@@ -240,9 +262,9 @@ fn turn_rounds(
             watchers.turn(Duration::ZERO)?;
             let presentities = &bench.engine.book.presentities;
             if next == count
+                && start.elapsed() >= apart
                 && bench.engine.is_idle()
                 && presentities.iter().all(|one| one.behind == 0)
-                && start.elapsed() >= distance
                 && watchers.are_current(|member| presentities[member as usize].counter)
             {
                 break;

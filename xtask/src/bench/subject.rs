@@ -23,8 +23,11 @@ pub(crate) enum Subject {
     Rollcall { shards: usize },
     /// The same as document servers: its address is that of HTTP.
     Xcap,
-    /// The same as Resource List Server, whose lists tell of changes a hundred times a second at most.
-    Lists,
+    /// The same as Resource List Server.
+    Lists {
+        /// Milliseconds in which changes of a list are gathered.
+        aggregation: u16,
+    },
     /// A constant answer over the HTTP library.
     Bare,
     /// The toy floor.
@@ -40,7 +43,7 @@ impl Subject {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Rollcall { .. } => "rollcall",
-            Self::Xcap | Self::Lists => "rollcall",
+            Self::Xcap | Self::Lists { .. } => "rollcall",
             Self::Bare => "floor",
             Self::Toy => "toy",
             Self::Floor(_) => "floor",
@@ -77,11 +80,11 @@ impl Running {
                 let admin = admin.insert(free_address()?);
                 rollcall("release", &open(), address, *admin, folder, &[format!("shards={shards}")])
             }
-            Subject::Lists => {
+            Subject::Lists { aggregation } => {
                 let folder = data.insert(temporary_folder()?);
                 let admin = admin.insert(free_address()?);
-                let settings =
-                    ["shards=1".to_owned(), "resource-list-server.aggregation=\"10ms\"".to_owned()];
+                let aggregation = format!("resource-list-server.aggregation=\"{aggregation}ms\"");
+                let settings = ["shards=1".to_owned(), aggregation];
                 rollcall("release", &open(), address, *admin, folder, &settings)
             }
             Subject::Xcap => {
@@ -117,7 +120,7 @@ impl Running {
         match subject {
             Subject::Floor(_) => running.wait_until_bound()?,
             Subject::Xcap | Subject::Bare => running.wait_until_it_accepts()?,
-            Subject::Rollcall { .. } | Subject::Lists | Subject::Toy | Subject::Other { .. } => {
+            Subject::Rollcall { .. } | Subject::Lists { .. } | Subject::Toy | Subject::Other { .. } => {
                 running.wait_until_it_answers()?
             }
         }

@@ -49,7 +49,7 @@ pub(super) struct Subscription {
 
 impl Watchers {
     pub(super) fn connect(server: SocketAddrV4, domain: &str, streams: usize) -> Result<Self, String> {
-        let streams = (0..streams.max(1)).map(|_| Stream::connect(server)).collect::<std::io::Result<_>>();
+        let streams = (0..streams).map(|_| Stream::connect(server)).collect::<std::io::Result<_>>();
         Ok(Self {
             server,
             domain: domain.to_owned(),

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use crate::peer::Peer;
+use crate::peer::{Peer, document};
 use crate::web::{Http, INDEX, LISTS, list};
 
 /// A running `rollcall serve`.
@@ -163,6 +163,66 @@ fn documents_outlive_a_killed_server_and_go_back_into_another() {
     let changed = http.ask("PUT", INDEX, &[LISTS], &list(&["dora"]));
     assert!(![backed_up.etag(), last.etag()].contains(&changed.etag()), "a tag is never given twice");
     third.stop();
+}
+
+#[test]
+fn what_is_imported_while_the_server_is_down_is_told_after_the_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ["--set", "authentication.open=true"],
+        ["--set", "xdm.root=/xcap-root"],
+        ["--set", "aggregation-proxy.listen=http:127.0.0.1:0"],
+    ];
+    let settings = settings.as_flattened();
+    let command = |arguments: &[&str]| {
+        let store = format!("store.path={}", folder.path().join("data").display());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        assert!(command.args(arguments).args(["--set", &store]).status().unwrap().success(), "{arguments:?}");
+    };
+    let rules = "<cr:ruleset xmlns:cr=\"urn:ietf:params:xml:ns:common-policy\" xmlns:pr=\"urn:ietf:params:xml:ns:pres-rules\">\
+        <cr:rule id=\"a\"><cr:conditions><cr:identity><cr:one id=\"sip:bob@localhost\"/></cr:identity></cr:conditions>\
+        <cr:actions><pr:sub-handling>allow</pr:sub-handling></cr:actions><cr:transformations><pr:provide-services>\
+        <pr:all-services/></pr:provide-services><pr:provide-all-attributes/></cr:transformations></cr:rule></cr:ruleset>";
+    let documents = [
+        ("pres-rules/users/sip:alice@localhost/index", "application/auth-policy+xml", rules.to_owned()),
+        (
+            "pidf-manipulation/users/sip:alice@localhost/index",
+            "application/pidf+xml",
+            document("alice", "by mail"),
+        ),
+    ];
+    let mut first = Program::start(folder.path(), "127.0.0.1:0", settings);
+    let (address, _) = first.serving();
+    let line = first.line(" serving documents ");
+    let entrance = line.split("listen=http:").nth(1).unwrap().split_whitespace().next().unwrap();
+    let mut http = Http::connect(entrance.parse().unwrap());
+    for (path, kind, body) in &documents {
+        let put = http.ask("PUT", &format!("/xcap-root/{path}"), &[&format!("Content-Type: {kind}")], body);
+        assert_eq!(put.status, 201, "{}", put.text());
+    }
+    let copy = folder.path().join("copy").display().to_string();
+    command(&["export", "alice@localhost", &copy]);
+    for (path, ..) in &documents {
+        assert_eq!(http.ask("DELETE", &format!("/xcap-root/{path}"), &[], "").status, 200);
+    }
+    let (mut bob, mut carol) = (Peer::udp(address), Peer::udp(address));
+    for (peer, name) in [(&mut bob, "bob"), (&mut carol, "carol")] {
+        assert_eq!(peer.subscribe(name, "alice", name).status(), 200, "without rules the domain decides");
+        assert!(!peer.notify().0.contains("by mail"));
+    }
+    first.stop();
+    command(&["import", "alice@localhost", &copy]);
+
+    let mut second = Program::start(folder.path(), &address.to_string(), settings);
+    second.serving();
+    let told = bob.notify();
+    assert!(
+        told.0.contains("by mail") && told.field("Subscription-State").starts_with("active"),
+        "{}",
+        told.0
+    );
+    assert_eq!(carol.notify().field("Subscription-State"), "terminated;reason=rejected");
+    second.stop();
 }
 
 #[test]

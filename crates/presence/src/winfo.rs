@@ -63,23 +63,41 @@ impl Mark {
         Some(Self { event, ..mark })
     }
 
-    /// What is told of a subscription that stands like this.
-    fn row(&self, subscription: &Subscription, now: Timestamp) -> Option<Watcher> {
+    fn bare(&self, identity: &str, status: Status, event: Event) -> Watcher {
+        let uri = if self.anonymous { ANONYMOUS } else { identity };
+        let display_name = self.display_name.as_deref().map(Arc::from);
+        Watcher { display_name, ..Watcher::new(uri, &format!("w{:x}", self.id), status, event) }
+    }
+}
+
+/// A subscription as watcher information tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told<'a> {
+    /// The first proven name of its watcher.
+    pub(crate) identity: &'a str,
+    pub(crate) status: Status,
+    /// When it ends by itself, where that is known.
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) mark: &'a Mark,
+}
+
+impl<'a> Told<'a> {
+    /// One that is not over.
+    pub(crate) fn of(subscription: &'a Subscription, mark: &'a Mark) -> Option<Self> {
         let status = match subscription.state() {
             State::Active => Status::Active,
             State::Pending => Status::Pending,
             State::Terminated(_) => return None,
         };
-        let mut row = self.bare(subscription.identity(), status, self.event);
-        row.expiration = Some(subscription.expires_at().since(now).as_secs());
-        row.duration_subscribed = Some(now.since(self.since).as_secs());
-        Some(row)
+        let (identity, expires_at) = (subscription.identity(), Some(subscription.expires_at()));
+        Some(Self { identity, status, expires_at, mark })
     }
 
-    fn bare(&self, identity: &str, status: Status, event: Event) -> Watcher {
-        let uri = if self.anonymous { ANONYMOUS } else { identity };
-        let display_name = self.display_name.as_deref().map(Arc::from);
-        Watcher { display_name, ..Watcher::new(uri, &format!("w{:x}", self.id), status, event) }
+    fn row(&self, now: Timestamp) -> Watcher {
+        let mut row = self.mark.bare(self.identity, self.status, self.mark.event);
+        row.expiration = self.expires_at.map(|at| at.since(now).as_secs());
+        row.duration_subscribed = Some(now.since(self.mark.since).as_secs());
+        row
     }
 }
 
@@ -112,6 +130,8 @@ pub(crate) struct Waiting {
 #[derive(Clone, Debug)]
 struct Departed {
     changed: u64,
+    /// The number of its mark.
+    id: u64,
     /// The identity, whatever the row shows.
     identity: Box<str>,
     row: Watcher,
@@ -140,11 +160,17 @@ impl Journal {
         mark.changed = self.changes;
     }
 
+    /// What was over goes on: nobody need be told of the end any more who has not been.
+    pub(crate) fn returned(&mut self, mark: &Mark) {
+        self.departed.retain(|gone| gone.id != mark.id);
+    }
+
     /// A subscription is over.
     pub(crate) fn departed(&mut self, mark: &Mark, identity: &str, event: Event) {
         self.changes += 1;
         let row = mark.bare(identity, Status::Terminated, event);
-        self.departed.push_back(Departed { changed: self.changes, identity: identity.into(), row });
+        let (changed, id) = (self.changes, mark.id);
+        self.departed.push_back(Departed { changed, id, identity: identity.into(), row });
         while self.departed.len() > DEPARTED_MAX {
             self.forgotten = self.departed.pop_front().map_or(self.forgotten, |gone| gone.changed);
         }
@@ -158,7 +184,7 @@ impl Journal {
         about: &About<'_>,
         told: Option<u64>,
         only: Option<&str>,
-        rows: impl Iterator<Item = (&'a Subscription, &'a Mark)>,
+        rows: impl Iterator<Item = Told<'a>>,
         waiting: &[Waiting],
     ) -> Option<WatcherInfo> {
         let told = told.filter(|told| *told >= self.forgotten);
@@ -166,10 +192,8 @@ impl Journal {
         let is_told = |changed: u64, identity: &str| {
             told.is_none_or(|told| changed > told) && only.is_none_or(|only| only == identity)
         };
-        let mut watchers: Vec<Watcher> = rows
-            .filter(|(subscription, mark)| is_told(mark.changed, subscription.identity()))
-            .filter_map(|(subscription, mark)| mark.row(subscription, now))
-            .collect();
+        let rows = rows.filter(|told| is_told(told.mark.changed, told.identity));
+        let mut watchers: Vec<Watcher> = rows.map(|told| told.row(now)).collect();
         for waiting in waiting {
             let identity = waiting.identities.first().map_or("", Aor::as_str);
             if is_told(waiting.mark.changed, identity) {

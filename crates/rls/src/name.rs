@@ -16,6 +16,8 @@ pub struct ListName {
     pub watcher: Aor,
     /// Whose it is, where documents define it and its URI does not say so.
     pub owner: Option<Aor>,
+    /// The watcher does not want to be known to the resources.
+    pub anonymous: bool,
     /// For a list that a request contained the number of its dialog's tag: it is nobody else's.
     pub contained: Option<u64>,
 }
@@ -26,13 +28,15 @@ impl fmt::Display for ListName {
         write!(f, "{} {} {}", self.uri, self.package, self.watcher)?;
         // An address-of-record has a colon, a number has none.
         self.owner.as_ref().map_or(Ok(()), |owner| write!(f, " {owner}"))?;
-        self.contained.map_or(Ok(()), |tag| write!(f, " {tag:016x}"))
+        self.contained.map_or(Ok(()), |tag| write!(f, " {tag:016x}"))?;
+        if self.anonymous { f.write_str(" anonymous") } else { Ok(()) }
     }
 }
 
 impl ListName {
     /// Reads what was stored.
     pub fn parse(text: &str) -> Option<Self> {
+        let (text, anonymous) = text.strip_suffix(" anonymous").map_or((text, false), |text| (text, true));
         let mut parts = text.split(' ');
         let (uri, package) = (parts.next()?.into(), parts.next()?.into());
         let watcher = Aor::parse(parts.next()?).ok()?;
@@ -42,7 +46,7 @@ impl ListName {
             Some(tag) => contained = Some(u64::from_str_radix(tag, 16).ok()?),
             None => {}
         }
-        parts.next().is_none().then_some(Self { uri, package, watcher, owner, contained })
+        parts.next().is_none().then_some(Self { uri, package, watcher, owner, anonymous, contained })
     }
 }
 
@@ -56,9 +60,12 @@ mod tests {
         for (owner, contained) in
             [(None, None), (None, Some(0)), (None, Some(u64::MAX)), (Some(watcher.clone()), None)]
         {
-            let (uri, package) = ("sip:a@example.com;pres-list=friends".into(), "presence".into());
-            let name = ListName { uri, package, watcher: watcher.clone(), owner, contained };
-            assert_eq!(ListName::parse(&name.to_string()), Some(name));
+            for anonymous in [false, true] {
+                let (uri, package) = ("sip:a@example.com;pres-list=friends".into(), "presence".into());
+                let (watcher, owner) = (watcher.clone(), owner.clone());
+                let name = ListName { uri, package, watcher, owner, anonymous, contained };
+                assert_eq!(ListName::parse(&name.to_string()), Some(name));
+            }
         }
         for text in [
             "",

@@ -28,6 +28,8 @@ pub struct Interest {
     pub asker: Asker,
     /// The proven names of the subscriber, the one that it asserts first.
     pub identities: Arc<[Aor]>,
+    /// The subscriber does not want to be known to who is asked.
+    pub anonymous: bool,
     /// 0 for the state itself, 1 for the watcher information of it (RFC 3857 §4.1).
     pub depth: u8,
     /// Documents that are counted go on from this number: the subscriber has seen fewer of them.

@@ -120,6 +120,7 @@ impl Shard {
             package: package.name.into(),
             watcher: caller.aor().clone(),
             owner: if let Listed::Found(owner) = listed { Some(owner.clone()) } else { None },
+            anonymous: caller.is_anonymous(),
             contained: contained.is_some().then_some(local_tag.number),
         };
         let stored = match listed {

@@ -75,8 +75,8 @@ impl Shard {
         match letter {
             Letter::Interest(aor, interest) if self.has_room(&aor) => {
                 let place = self.presentity_for(&aor);
-                self.with_presentity(place, out, |presentity, terms, _, outbox| {
-                    presentity.interest(now, terms, interest, outbox);
+                self.with_presentity(place, out, |presentity, terms, numbers, outbox| {
+                    presentity.interest(now, terms, numbers, interest, outbox);
                 });
             }
             Letter::Interest(_, interest) => {
@@ -88,7 +88,9 @@ impl Shard {
             }
             Letter::NoInterest(aor, asker) => {
                 if let Some(place) = self.owners.presentities.find(&aor) {
-                    self.with_presentity(place, out, |presentity, _, _, _| presentity.no_interest(asker));
+                    self.with_presentity(place, out, |presentity, _, _, outbox| {
+                        presentity.no_interest(now, asker, outbox);
+                    });
                 }
             }
             Letter::ForeignInterest(name, interest) => self.foreign_interest(now, &name, &interest, out),

@@ -63,9 +63,15 @@ impl Shard {
             let asker = |item| Asker { shard, place, serial, item };
             let depth = u8::from(*list.name().package == *presence::PACKAGES[1]);
             let (identities, version) = (Arc::clone(list.identities()), list.version());
-            let interest = |item| Interest { asker: asker(item), identities, depth, version };
+            let anonymous = list.name().anonymous;
+            let interest = |item| Interest { asker: asker(item), identities, anonymous, depth, version };
             match ask {
                 Ask::Watch(item, uri) => match resource(&uri, depth, &self.settings) {
+                    // The back-end subscription would say who it is for: RFC 3323 §5.
+                    Resource::There(_) if anonymous => {
+                        let over = Shown::Terminated(rls::NO_RESOURCE.into());
+                        list.shown(item, over, Timestamp::ZERO, &mut self.owners.list);
+                    }
                     Resource::Here(aor) => {
                         self.write_letter(Letter::Interest(aor, interest(item)), out);
                     }
@@ -80,6 +86,7 @@ impl Shard {
                     }
                 },
                 Ask::Forget(item, uri) => match resource(&uri, depth, &self.settings) {
+                    Resource::There(_) if anonymous => {}
                     Resource::Here(aor) => {
                         let letter = Letter::NoInterest(aor, asker(item));
                         self.write_letter(letter, out);

@@ -107,11 +107,8 @@ impl Presentity {
         };
         let only = only.then(|| informed.identities.first().map_or("", Aor::as_str));
         let about = About { resource: self.aor.as_str(), package: PACKAGES[0], version: informed.version };
-        let document = |told| {
-            let rows = self.watchers.iter().filter(|(_, _, row)| row.sort.depth() == 0);
-            let rows = rows.map(|(_, subscription, row)| (subscription, &row.mark));
-            winfo.journals[0].document(now, &about, told, only, rows, &self.waiting)
-        };
+        let document =
+            |told| winfo.journals[0].document(now, &about, told, only, self.told_of(0), &self.waiting);
         if informed.told.is_some() && document(informed.told).is_none() {
             return Some(News::None);
         }

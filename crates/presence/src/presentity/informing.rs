@@ -13,13 +13,14 @@ use sip_stack::subscriptions::{Content, Owed, Say, Stored, StoredSubscription, S
 use sip_stack::{Numbers, Timestamp};
 
 use super::informed::Informed;
+use super::interests::Interested;
 use super::judging::identities;
 use super::{Presentity, Sort, Terms, Watcher};
 use crate::outbox::Outbox;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::rules::Requester;
-use crate::winfo::{About, Journal, Mark, WAITING, WAITING_MAX, Waiting, event_of};
+use crate::winfo::{About, Journal, Mark, Told, WAITING, WAITING_MAX, Waiting, event_of};
 
 /// The packages, each about the subscriptions of the one before it, RFC 3857 §4.1.
 pub const PACKAGES: [&str; 3] = ["presence", "presence.winfo", "presence.winfo.winfo"];
@@ -145,8 +146,7 @@ impl Presentity {
         }
         // A NOTIFY that answers a SUBSCRIBE tells everything, RFC 3857 §4.3.
         let told = (watcher.told > 0 && self.watchers.owed(id) == Owed::Change).then(|| watcher.told - 1);
-        let rows = self.watchers.iter().filter(|(_, _, row)| usize::from(row.sort.depth()) == about);
-        let rows = rows.map(|(_, subscription, row)| (subscription, &row.mark));
+        let rows = self.told_of(about);
         let waiting = if about == 0 { &*self.waiting } else { &[] };
         let version = subscription.next_cseq() - 1; // every NOTIFY of this package has a document
         let about = About { resource: self.aor.as_str(), package: PACKAGES[about], version };
@@ -163,10 +163,57 @@ impl Presentity {
     /// Who watches now, and who waits.
     pub fn informs_of(&self, now: Timestamp) -> Vec<documents::watcherinfo::Watcher> {
         let about = About { resource: self.aor.as_str(), package: PACKAGES[0], version: 0 };
-        let rows = self.watchers.iter().filter(|(_, _, row)| row.sort.depth() == 0);
-        let rows = rows.map(|(_, subscription, row)| (subscription, &row.mark));
-        let info = Journal::default().document(now, &about, None, None, rows, &self.waiting);
+        let info = Journal::default().document(now, &about, None, None, self.told_of(0), &self.waiting);
         info.into_iter().flat_map(|info| info.lists).flat_map(|list| list.watchers).collect()
+    }
+
+    /// The subscriptions at a depth that are not over, those that come by lists included.
+    pub(super) fn told_of(&self, depth: usize) -> impl Iterator<Item = Told<'_>> {
+        let rows = self.watchers.iter().filter(move |(_, _, row)| usize::from(row.sort.depth()) == depth);
+        let listed = self.interests.told_of().filter(move |_| depth == 0);
+        rows.filter_map(|(_, subscription, row)| Told::of(subscription, &row.mark)).chain(listed)
+    }
+
+    /// What was decided of somebody whom a list brings is another now: told as of a subscription of its own.
+    pub(super) fn note_listed(&mut self, asker: Asker, before: Option<SubHandling>, out: &mut Outbox) {
+        let Some(listed) = self.interests.get_mut(asker) else { return };
+        let (Some(now), identity) = (listed.handling(), listed.identity().to_owned()) else { return };
+        let is_there = |handling: SubHandling| handling != SubHandling::Block;
+        let event = match (before.filter(|it| is_there(*it)), is_there(now)) {
+            (None, true) => Event::Subscribe,
+            (Some(_), false) => Event::Rejected,
+            (Some(SubHandling::Confirm), true) if now != SubHandling::Confirm => Event::Approved,
+            (Some(before), true) if before != SubHandling::Confirm && now == SubHandling::Confirm => {
+                Event::Subscribe
+            }
+            (None, false) | (Some(_), true) => return,
+        };
+        listed.mark.came_by(event);
+        let Some(journal) = self.winfo.as_mut().map(|winfo| &mut winfo.journals[0]) else { return };
+        if event == Event::Rejected {
+            journal.departed(&listed.mark, &identity, event);
+        } else {
+            journal.returned(&listed.mark);
+            journal.changed(&mut listed.mark, event);
+        }
+        self.owe_informed(0, &identity, out);
+    }
+
+    /// Nobody brings it any more. If nobody has decided about it, it waits for that.
+    pub(super) fn note_unlisted(&mut self, now: Timestamp, listed: Interested, out: &mut Outbox) {
+        match listed.handling() {
+            Some(SubHandling::Confirm) => {
+                self.wait(now, listed.identities.to_vec(), listed.mark, None, out);
+            }
+            Some(SubHandling::PoliteBlock | SubHandling::Allow) => {
+                if let Some(winfo) = &mut self.winfo {
+                    winfo.journals[0].departed(&listed.mark, listed.identity(), Event::Timeout);
+                    let identity = listed.identity().to_owned();
+                    self.owe_informed(0, &identity, out);
+                }
+            }
+            Some(SubHandling::Block) | None => {}
+        }
     }
 
     /// Keeps a subscription that ended undecided, so that the presentity can still decide; of each watcher one, and none

@@ -5,14 +5,17 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use documents::rules::SubHandling;
+use documents::watcherinfo::{Event, Status};
 use sip::Aor;
-use sip_stack::Timestamp;
 use sip_stack::interest::{Asker, Interest, Shown, Standing};
 use sip_stack::notifier::Reason;
+use sip_stack::{Numbers, Timestamp};
 
+use super::informing::number;
 use super::{Presentity, Terms};
 use crate::outbox::Outbox;
 use crate::rules::{Class, Classes, Composed, Requester};
+use crate::winfo::{Mark, Told as Watched};
 
 /// All who are interested, and who of them may have to be shown something new.
 #[derive(Debug, Default)]
@@ -23,9 +26,11 @@ pub(super) struct Interests {
 }
 
 #[derive(Debug)]
-struct Interested {
+pub(super) struct Interested {
     /// In whose name.
-    identities: Arc<[Aor]>,
+    pub(super) identities: Arc<[Aor]>,
+    /// What is told of it to the presentity.
+    pub(super) mark: Mark,
     /// What was decided of it; not known yet before the rules are.
     class: Option<Class>,
     told: Told,
@@ -68,29 +73,75 @@ impl Interests {
     }
 
     /// Everybody with what was decided of it.
-    pub(super) fn classes_mut(&mut self) -> impl Iterator<Item = (&[Aor], &mut Option<Class>)> {
-        self.interested.values_mut().map(|interested| (&*interested.identities, &mut interested.class))
+    pub(super) fn classes_mut(&mut self) -> impl Iterator<Item = (Asker, &[Aor], bool, &mut Option<Class>)> {
+        self.interested.iter_mut().map(|(asker, interested)| {
+            let Interested { identities, mark, class, .. } = interested;
+            (*asker, &**identities, mark.anonymous, class)
+        })
+    }
+
+    pub(super) fn get_mut(&mut self, asker: Asker) -> Option<&mut Interested> {
+        self.interested.get_mut(&asker)
+    }
+
+    /// Those whom the rules let, as watcher information tells of them. When they end is known to their lists alone.
+    pub(super) fn told_of(&self) -> impl Iterator<Item = Watched<'_>> {
+        self.interested.values().filter_map(|interested| {
+            let status = match interested.handling()? {
+                SubHandling::Block => return None,
+                SubHandling::Confirm => Status::Pending,
+                SubHandling::PoliteBlock | SubHandling::Allow => Status::Active,
+            };
+            let (identity, mark) = (interested.identity(), &interested.mark);
+            Some(Watched { identity, status, expires_at: None, mark })
+        })
+    }
+}
+
+impl Interested {
+    /// What was decided of it, once that is known.
+    pub(super) fn handling(&self) -> Option<SubHandling> {
+        self.class.as_ref().map(Class::handling)
+    }
+
+    /// The first of its names.
+    pub(super) fn identity(&self) -> &str {
+        self.identities.first().map_or("", Aor::as_str)
     }
 }
 
 impl Presentity {
     /// Somebody within the installation asks to be shown what a watcher sees, now and whenever that changes. It is shown
     /// again if it was asked for before.
-    pub fn interest(&mut self, now: Timestamp, terms: &Terms<'_>, interest: Interest, out: &mut Outbox) {
+    pub fn interest(
+        &mut self,
+        now: Timestamp,
+        terms: &Terms<'_>,
+        numbers: &mut Numbers,
+        interest: Interest,
+        out: &mut Outbox,
+    ) {
         if interest.depth > 0 {
             return self.interest_in_winfo(now, terms, &interest, out);
         }
-        let Interest { asker, identities, .. } = interest;
+        let Interest { asker, identities, anonymous, .. } = interest;
+        let known = self.interests.interested.remove(&asker);
+        let before = known.as_ref().and_then(Interested::handling);
+        let mark = known.map_or_else(|| Mark::new(number(numbers), now, anonymous, None), |known| known.mark);
         let class = self.is_ready().then(|| {
-            let decision = self.decide(now, terms.policy, &Requester::known(&identities));
+            let decision = self.decide(now, terms.policy, &Requester { identities: &identities, anonymous });
             self.classes.of(&Arc::new(decision))
         });
         if let Some(class) = &class {
-            let before =
-                self.interests.interested.get(&asker).and_then(|it| it.class.as_ref()).map(Class::handling);
-            out.rule(&self.aor, identities.first(), false, before, class.handling());
+            out.rule(&self.aor, identities.first(), anonymous, before, class.handling());
         }
-        self.interests.interested.insert(asker, Interested { identities, class, told: Told::Nothing });
+        let told = Told::Nothing;
+        let identity = identities.first().cloned();
+        self.interests.interested.insert(asker, Interested { identities, mark, class, told });
+        if let Some(identity) = identity.filter(|_| before.is_none()) {
+            self.give_up(identity.as_str(), Event::Giveup, out);
+        }
+        self.note_listed(asker, before, out);
         if self.is_ready() {
             self.show_one(asker, out);
         } else {
@@ -99,8 +150,10 @@ impl Presentity {
     }
 
     /// Nothing is to be shown any more.
-    pub fn no_interest(&mut self, asker: Asker) {
-        self.interests.interested.remove(&asker);
+    pub fn no_interest(&mut self, now: Timestamp, asker: Asker, out: &mut Outbox) {
+        if let Some(listed) = self.interests.interested.remove(&asker) {
+            self.note_unlisted(now, listed, out);
+        }
         self.no_interest_in_winfo(asker);
     }
 

@@ -149,10 +149,14 @@ impl Presentity {
             };
             classes.of(&decision)
         };
-        for (identities, class) in interests.classes_mut() {
+        let mut listed = Vec::new();
+        for (asker, identities, anonymous, class) in interests.classes_mut() {
             let before = class.as_ref().map(Class::handling);
-            let decided = judged(identities, false);
-            out.rule(aor, identities.first(), false, before, decided.handling());
+            let decided = judged(identities, anonymous);
+            out.rule(aor, identities.first(), anonymous, before, decided.handling());
+            if before != Some(decided.handling()) {
+                listed.push((asker, before));
+            }
             *class = Some(decided);
         }
         let mut changed = Vec::new();
@@ -174,6 +178,9 @@ impl Presentity {
                 out.rule(aor, identities.first(), watcher.mark.anonymous, Some(before), class.handling());
                 changed.push((id, class));
             }
+        }
+        for (asker, before) in listed {
+            self.note_listed(asker, before, out);
         }
         changed
     }

@@ -1,6 +1,7 @@
 //! The owners of a shard, by kind: whatever is asked of a subscription is forwarded to the machine that has it.
 
 use core::hash::Hash;
+use core::net::SocketAddr;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -90,6 +91,8 @@ pub(crate) struct Held {
     pub(crate) serial: u32,
     /// The tag under which NOTIFYs find it.
     pub(crate) tag: Option<u64>,
+    /// The stream that its last request went over.
+    pub(crate) stream: Option<SocketAddr>,
     /// As it was counted.
     pub(crate) stage: Option<Stage>,
     /// A wake-up is asked for, not later than this.

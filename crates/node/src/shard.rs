@@ -7,7 +7,8 @@ mod letters;
 mod lists;
 mod notifying;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use core::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use ::documents::watcherinfo::Watcher;
@@ -72,8 +73,8 @@ pub struct Shard {
     /// Back-end subscriptions by the tags of their dialogs.
     backends_by_tag: HashMap<u64, u32, IdentityHash>,
     gates: Gates,
-    /// Places of those that are through a gate.
-    through: BTreeSet<u32>,
+    /// Back-end subscriptions whose last request went over a stream, by its remote address.
+    streams: BTreeMap<SocketAddr, BTreeSet<u32>>,
     tells: ClientTransactions<Telling>,
     destinations: Destinations,
     ready: VecDeque<Ready>,
@@ -125,7 +126,7 @@ impl Shard {
             metrics: Metrics::default(),
             backends_by_tag: HashMap::with_hasher(IdentityHash),
             gates: Gates::new(random.draw()),
-            through: BTreeSet::new(),
+            streams: BTreeMap::new(),
             tells: ClientTransactions::default(),
             destinations: Destinations::new(settings.limits.window, random.draw()),
             ready: VecDeque::new(),

@@ -247,6 +247,11 @@ impl Backend {
         self.subscriber.as_ref()?.under_way()
     }
 
+    /// Where the last request went.
+    pub fn flow(&self) -> Option<Flow> {
+        self.subscriber.as_ref()?.flow()
+    }
+
     /// The places of a hop, best first; none: it leads nowhere now.
     pub fn located(&mut self, now: Timestamp, hop: &str, ways: Vec<Way>, out: &mut Outbox) {
         self.with_subscriber(now, out, |subscriber, endpoint| subscriber.located(now, hop, ways, endpoint));
@@ -274,7 +279,8 @@ impl Backend {
         Ok(())
     }
 
-    /// The request that is under way could not be sent, or its connection was lost.
+    /// The request that is under way could not be sent, or the connection of the last one was lost: a live subscription is
+    /// refreshed at once, as its notifier may know no other way.
     pub fn unreachable(&mut self, now: Timestamp, out: &mut Outbox) {
         self.with_subscriber(now, out, |subscriber, endpoint| subscriber.unreachable(now, endpoint));
     }

@@ -308,7 +308,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     const FIRST: Duration = Duration::from_secs(2);
-    const LONGEST: Duration = Duration::from_secs(300);
+    pub(crate) const LONGEST: Duration = Duration::from_secs(300);
 
     pub(crate) fn next(&mut self, random: &mut Random) -> Duration {
         let wait = Self::FIRST.saturating_mul(1 << self.failures.min(20)).min(Self::LONGEST);

@@ -77,6 +77,9 @@ pub struct Subscriber {
     hop_asked: String,
     /// Where it leads: the place in use, then those that are left to try.
     ways: VecDeque<Way>,
+    /// Where the last request went, and when.
+    flow: Option<Flow>,
+    sent_at: Timestamp,
     /// Timer N: by then a NOTIFY must have come.
     notify_by: Option<Timestamp>,
     /// The end of the subscription as far as is known.
@@ -130,6 +133,8 @@ impl Subscriber {
             unsent: None,
             hop_asked: String::new(),
             ways: VecDeque::new(),
+            flow: None,
+            sent_at: now,
             notify_by: None,
             expires_at: None,
             next_at: Some(now),
@@ -248,10 +253,24 @@ impl Subscriber {
             self.in_flight = None;
             return self.failed(now, 503, Failure::Unreachable, None, endpoint); // RFC 3261 §8.1.3.1
         }
-        if self.phase == Phase::Live {
+        if self.phase == Phase::Live && endpoint.settings.hosted.is_none() {
             self.next_at = Some(now);
+        } else if self.phase == Phase::Live {
+            self.refresh_soon(now, endpoint);
         }
         self.advance(now, endpoint)
+    }
+
+    /// A node that lost a connection refreshes at once; again and again only after longer and longer waits: others lose the
+    /// same connection, and a peer may close each that it gets.
+    fn refresh_soon(&mut self, now: Timestamp, endpoint: &mut Endpoint) {
+        let is_soon = |at: Timestamp| at <= now + Backoff::LONGEST;
+        if self.backoff.is_fresh() {
+            let _ = self.backoff.next(endpoint.random());
+            self.next_at = Some(now.max(self.sent_at + REFRESH_LEAST));
+        } else if !self.next_at.is_some_and(is_soon) {
+            self.next_at = Some(now + self.backoff.next(endpoint.random()));
+        }
     }
 
     /// Takes the passing of time.
@@ -368,6 +387,7 @@ impl Subscriber {
         self.notify_by = Some(now + endpoint.settings.timers.patience());
         let answered = sent.answered;
         let flow = self.ways.front().map(|way| way.flow);
+        (self.flow, self.sent_at) = (flow, now);
         let transaction = sent.transaction;
         self.in_flight = Some(InFlight { expires, answered, outranked: false, flow, transaction });
         Effect::Send { hop: self.hop(endpoint), flow, message: sent.message }

@@ -90,6 +90,7 @@ impl Shard {
             identities: Arc::clone(identities),
             serial,
             tag: None,
+            stream: None,
             stage: None,
             armed_at: Timestamp::NEVER,
             asked: None,
@@ -215,16 +216,12 @@ impl Shard {
         }
     }
 
-    /// A stream has ended, or could not be opened: requests on it are not answered any more.
+    /// A stream could not be opened: requests on it are not answered. Or it has ended: then NOTIFYs do not come back either.
     pub(super) fn unreachable(&mut self, now: Timestamp, flow: Flow, out: &mut Effects) {
-        let is_lost = |under_way: Flow| {
-            under_way.protocol == flow.protocol
-                && under_way.remote == flow.remote
-                && under_way.local == flow.local
-        };
-        for place in self.through.clone() {
-            let under_way = self.owners.backends.get(place).and_then(|held| held.backend.under_way());
-            if under_way.is_some_and(is_lost) {
+        for place in self.streams.get(&flow.remote).cloned().unwrap_or_default() {
+            let is_under_way =
+                self.owners.backends.get(place).is_some_and(|held| held.backend.under_way().is_some());
+            if is_under_way || flow.connection != Connection::NONE {
                 self.with_backend(place, out, |backend, _, outbox| backend.unreachable(now, outbox));
             }
         }
@@ -280,6 +277,22 @@ impl Shard {
             tag.map(|tag| self.backends_by_tag.insert(tag, place));
             held.tag = tag;
         }
+        let stream =
+            held.backend.flow().filter(|flow| flow.protocol == Protocol::Tcp).map(|flow| flow.remote);
+        if stream != held.stream {
+            if let Some(before) = held.stream
+                && let Some(places) = self.streams.get_mut(&before)
+            {
+                places.remove(&place);
+                if places.is_empty() {
+                    self.streams.remove(&before);
+                }
+            }
+            if let Some(stream) = stream {
+                self.streams.entry(stream).or_default().insert(place);
+            }
+            held.stream = stream;
+        }
         let stage = (!is_over).then(|| held.backend.stage());
         if stage != held.stage {
             let before = core::mem::replace(&mut held.stage, stage);
@@ -318,14 +331,10 @@ impl Shard {
             held.gate.take_if(|pass| wanted.map(hop_of) != Some(&pass.hop) && !(pass.is_through && is_busy));
         if let Some(pass) = &left {
             self.gates.leave(pass);
-            self.through.remove(&place);
         }
         if let Some(hop) = wanted {
             let who = (place, held.serial);
             let pass = held.gate.get_or_insert_with(|| self.gates.enter(hop_of(hop), window, who));
-            if pass.is_through {
-                self.through.insert(place);
-            }
             if pass.is_through && held.asked.as_deref() != Some(hop) {
                 held.asked = Some(hop.to_owned());
                 out.locate(Locate { hop: hop.to_owned(), place, serial: held.serial });

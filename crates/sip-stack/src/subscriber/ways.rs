@@ -39,6 +39,11 @@ impl Subscriber {
         effects
     }
 
+    /// Where the last request went, if it was us who knew: over a stream NOTIFYs may come back on it.
+    pub fn flow(&self) -> Option<Flow> {
+        self.flow
+    }
+
     /// Where the request went that waits for its answer, if it was us who knew.
     pub fn under_way(&self) -> Option<Flow> {
         self.in_flight.as_ref().filter(|in_flight| in_flight.transaction.is_open())?.flow

@@ -97,10 +97,18 @@ impl Node {
     }
 
     fn notify(&mut self, request: &str, contact: &str, state: &str) {
+        self.notify_numbered(request, contact, state, 1);
+    }
+
+    fn notify_again(&mut self, request: &str, cseq: u32) {
+        self.notify_numbered(request, "sip:ps.example.net;transport=tcp", "active;expires=3600", cseq);
+    }
+
+    fn notify_numbered(&mut self, request: &str, contact: &str, state: &str, cseq: u32) {
         let tag = field(request, Name::From).split("tag=").nth(1).unwrap().to_owned();
         let text = format!(
             "NOTIFY sip:203.0.113.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:alice@example.net>;tag=n\r\n\
-             To: <sip:bob@example.com>;tag={tag}\r\nCall-ID: {}\r\nCSeq: 1 NOTIFY\r\nContact: <{contact}>\r\nEvent: presence\r\n\
+             To: <sip:bob@example.com>;tag={tag}\r\nCall-ID: {}\r\nCSeq: {cseq} NOTIFY\r\nContact: <{contact}>\r\nEvent: presence\r\n\
              Subscription-State: {state}\r\nContent-Length: 0\r\n\r\n",
             field(request, Name::CallId)
         );
@@ -241,4 +249,38 @@ fn who_leaves_while_a_refresh_looks_for_its_place_sends_only_the_end() {
     node.apply(effects);
     node.locate(vec![way(Protocol::Udp, 4)]);
     assert_eq!(field(&node.take().1, Name::Expires), "0");
+}
+
+#[test]
+fn a_lost_stream_is_a_refresh_but_never_a_storm() {
+    let mut node = Node::new();
+    node.locate(vec![way(Protocol::Tcp, 1)]);
+    let (_, text) = node.take();
+    node.respond(&text, 200);
+    node.notify(&text, "sip:ps.example.net;transport=tcp", "active;expires=3600");
+    let lose = |node: &mut Node| {
+        let effects = node.subscriber.unreachable(node.now, &mut node.endpoint);
+        node.apply(effects);
+    };
+    node.pass(1);
+    lose(&mut node);
+    assert_eq!(node.subscriber.wanted(), None, "the last request is a second old");
+    node.pass(4);
+    node.locate(vec![way(Protocol::Tcp, 1)]);
+    let (_, refresh) = node.take();
+    lose(&mut node);
+    assert!(matches!(node.reports.last(), Some(Report::Retrying { live: true, .. })), "{:?}", node.reports);
+    for _ in 0..100 {
+        lose(&mut node); // others fail at the same peer
+    }
+    assert_eq!((node.sent.len(), node.subscriber.wanted()), (0, None), "it waits its time");
+    node.respond(&refresh, 200); // given up
+    node.pass(60);
+    node.locate(vec![way(Protocol::Tcp, 1)]);
+    let (_, refresh) = node.take();
+    node.respond(&refresh, 200);
+    node.notify_again(&refresh, 2);
+    node.pass(60);
+    lose(&mut node);
+    assert!(node.subscriber.wanted().is_some(), "a subscription that lives again is worth a refresh at once");
 }

@@ -240,6 +240,8 @@ fn contradictions_are_refused() {
         ("xdm.root=/v1", "JSON face"),
         ("xdm.documents-max=0", "at least 1"),
         ("xdm.providers=nobody", "names no user"),
+        ("xdm.aliases=https://xcap.example.org/root", "expected scheme, host and port"),
+        ("xdm.aliases=xcap.example.org", "expected scheme, host and port"),
         (
             "xdm.usages={ \"a.b\" = { namespace = \"urn:a\", mime = \"a/b+xml\", schema = \"/nonexistent.xsd\" } }",
             "a.b: /nonexistent.xsd",

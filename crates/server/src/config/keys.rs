@@ -223,6 +223,9 @@ tables! {
         /// Scheme, host and port by which clients reach the entrance, such as `"https://xcap.example.com"`; directories and
         /// change notifications name documents by it. Empty: made of the first listen address.
         public: String = String::new(), restart;
+        /// Further such names of the same root, one for each domain that is served, for instance: what is below any of them is
+        /// below it.
+        aliases: Vec<String> = Vec::new(), restart;
         /// Users who act for the provider, such as "admin@example.com": they read and write everything, also what is
         /// global.
         providers: Vec<String> = Vec::new(), reload;

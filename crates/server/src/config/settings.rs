@@ -20,14 +20,15 @@ fn entitled(entry: &str) -> String {
 }
 
 impl Config {
-    /// The XCAP roots: as clients know it, then as we listen.
+    /// The names of the XCAP root: as clients know it, then as we listen, then the others.
     pub fn xcap_roots(&self, addresses: &[WebListen]) -> Vec<String> {
         let root = &self.xdm.root;
         let public = self.xdm.public.trim_end_matches('/');
         let named = (!public.is_empty()).then(|| format!("{public}{root}"));
         let scheme = |one: &WebListen| if one.secure { "https" } else { "http" };
         let ours = addresses.iter().map(|one| format!("{}://{}{root}", scheme(one), one.address));
-        named.into_iter().chain(ours).collect()
+        let aliases = self.xdm.aliases.iter().map(|alias| format!("{}{root}", alias.trim_end_matches('/')));
+        named.into_iter().chain(ours).chain(aliases).collect()
     }
 
     /// What the shards are told. `listen` is where the sockets really are, in the order of the configuration: a port

@@ -71,6 +71,40 @@ fn the_profile_of_the_oma_refuses_what_the_ietf_allows() {
     }
 }
 
+#[test]
+fn a_document_refers_to_another_by_any_name_of_the_root() {
+    let server = start(&[
+        "domains=[\"example.com\", \"example.org\"]",
+        "xdm.public=https://xcap.example.com",
+        "xdm.aliases=[\"https://xcap.example.org/\", \"http://10.0.0.1:8080\"]",
+    ]);
+    let mut http = Http::connect(entrance(&server));
+    let services = |root: &str| {
+        format!(
+            "<rls-services xmlns=\"urn:ietf:params:xml:ns:rls-services\"><service uri=\"sip:l@example.org\"><resource-list>\
+             {root}/xcap-root/resource-lists/users/sip:alice@example.org/index/~~/resource-lists/list</resource-list>\
+             </service></rls-services>"
+        )
+    };
+    let path = "/xcap-root/rls-services/users/sip:alice@example.org/index";
+    let kind = "Content-Type: application/rls-services+xml";
+    for (root, status) in [
+        ("https://xcap.example.net", 409),
+        ("https://xcap.example.com", 201),
+        ("https://xcap.example.org", 200),
+        ("http://10.0.0.1:8080", 200),
+    ] {
+        let put = http.ask("PUT", path, &[kind], &services(root));
+        assert_eq!(put.status, status, "{root}: {}", put.text());
+    }
+    let directory =
+        "/xcap-root/org.openmobilealliance.xcap-directory/users/sip:alice@example.org/directory.xml";
+    let told = http.ask("GET", directory, &[], "").text();
+    let first = "uri=\"https://xcap.example.com/xcap-root/rls-services/users/sip:alice@example.org/index\"";
+    assert!(told.contains(first), "{told}");
+    server.stop().unwrap();
+}
+
 /// A certificate with its key in a folder of its own.
 fn certificate(folder: &Path) -> String {
     let source = Source::SelfMade { names: vec!["localhost".to_owned()], folder: Some(folder.to_owned()) };

@@ -40,6 +40,16 @@ impl Config {
         if root == "/v1" || root.starts_with("/v1/") {
             found.push("xdm: root: /v1 is where the JSON face is".to_owned());
         }
+        let is_name = |name: &&String| {
+            let rest = name.strip_prefix("https://").or_else(|| name.strip_prefix("http://"));
+            rest.is_some_and(|host| {
+                !host.is_empty() && !host.trim_end_matches('/').contains(['/', '?', '#', ' '])
+            })
+        };
+        if let Some(alias) = self.xdm.aliases.iter().find(|name| !is_name(name)) {
+            let expected = "expected scheme, host and port such as \"https://xcap.example.com\"";
+            found.push(format!("xdm: aliases: {expected}, found {}", quoted(alias)));
+        }
         if let Some(auid) = self.xdm.usages.0.keys().find(|auid| !is_auid(auid)) {
             found.push(format!("xdm: usages: {} is no AUID", quoted(auid)));
         }

@@ -86,6 +86,19 @@ fn an_operation_that_is_none_is_refused_where_it_stands() {
     let refused = XcapDiff::parse(diff, &Limits::default()).expect_err("an attribute has no position");
     assert!(diff[refused.offset()..].starts_with(b"<add "));
     assert!(refused.to_string().contains("an operation of RFC 5261"), "{refused}");
+    let with = |selector: &str| {
+        let diff = format!(
+            "<xcap-diff xmlns=\"urn:ietf:params:xml:ns:xcap-diff\" xmlns:p=\"urn:p\" xcap-root=\"/\">\
+             <document sel=\"a\"><remove sel=\"{selector}\"/></document></xcap-diff>"
+        );
+        XcapDiff::parse(diff.as_bytes(), &Limits::default())
+    };
+    for selector in ["a/b[2]/@c", "id('x')", "*/p:b[p:c='1']/text()[1]", "/a/namespace::p", "a/comment()"] {
+        assert!(with(selector).is_ok(), "{selector}: {:?}", with(selector));
+    }
+    for selector in ["", "a//b", "a/q:b", "a[last()]", "a/b | a/c", "ancestor::a", "a[", "@a/b"] {
+        assert!(with(selector).is_err(), "{selector}");
+    }
 }
 
 #[test]
@@ -136,12 +149,14 @@ fn operation() -> impl Strategy<Value = Operation> {
         Just((Action::Replace, "<y><z/></y>")),
         Just((Action::Remove(Whitespace::Both), "")),
     ];
-    (action, "[a-z*/]{1,8}", scope()).prop_map(|((action, content), selector, scope)| Operation {
-        action,
-        selector,
-        content: content.to_owned(),
-        scope,
-    })
+    (action, "/?([a-z]{1,4}|[*])(/[a-z]{1,3}|/[*]|/a\\[[1-9]\\]){0,3}", scope()).prop_map(
+        |((action, content), selector, scope)| Operation {
+            action,
+            selector,
+            content: content.to_owned(),
+            scope,
+        },
+    )
 }
 
 fn change() -> impl Strategy<Value = Change> {

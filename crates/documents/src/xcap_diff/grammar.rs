@@ -1,6 +1,6 @@
 //! The grammar of diff documents, RFC 5874 §4, with the types of RFC 5261 §8.
 //!
-//! What selectors of operations look like is left to who applies them.
+//! What selectors of operations look like is asked by the reader: the patterns of the schema are not all of it.
 
 use xml::Limits;
 use xml::schema::{ANY, ANY_URI, BOOLEAN, Grammar, Invalid, STRING, Simple, Vocabulary, optional, required};

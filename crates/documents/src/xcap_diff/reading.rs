@@ -51,7 +51,11 @@ fn content(document: Element<'_>) -> Result<Content, Invalid> {
         if child.name().local == "body-not-changed" {
             return Ok(Content::BodyNotChanged);
         }
-        let operation = Operation::read(child).map_err(|reason| Violation {
+        let operation = Operation::read(child).and_then(|operation| {
+            operation.check_selector()?;
+            Ok(operation)
+        });
+        let operation = operation.map_err(|reason| Violation {
             offset: child.tag().start as usize,
             expected: format!("an operation of RFC 5261: {reason}"),
         })?;

@@ -1,6 +1,7 @@
 //! One patch operation: read from a diff document, and printed into one. RFC 5261 §4.
 
 use super::error::Reason;
+use super::selector::Selector;
 use crate::escape::push_attribute;
 use crate::node::Element;
 
@@ -60,6 +61,11 @@ pub enum Whitespace {
 }
 
 impl Operation {
+    /// Whether its selector is one that RFC 5261 §8 allows, with prefixes that are bound. Applying it finds out, too.
+    pub fn check_selector(&self) -> Result<(), Reason> {
+        Selector::read(self).map(drop)
+    }
+
     /// Reads an `add`, `replace` or `remove` element, whatever its namespace: that is the diff format's.
     pub fn read(element: Element<'_>) -> Result<Self, Reason> {
         let value = |local| element.attribute("", local).map(|attribute| attribute.value.text());

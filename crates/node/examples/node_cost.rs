@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use node::door::{Entry, ShardId, enter};
-use node::{Answer, Effects, Epoch, Limits, Listener, Lists, Oversize, Place, Question, Settings, Shard};
+use node::{
+    Answer, Effects, Entitlement, Epoch, Limits, Listener, Lists, Oversize, Place, Question, Settings, Shard,
+};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sip::{Message, Name};
 use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
@@ -18,6 +20,7 @@ fn settings() -> Settings {
             .to_vec(),
         authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
         policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone, ..Policy::default() },
+        entitlement: Entitlement::default(),
         publications: Lifetimes::HOUR,
         subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,

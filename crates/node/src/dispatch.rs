@@ -91,6 +91,8 @@ pub(crate) enum Refused {
     NotAcceptable,
     /// A limit of the shard is reached.
     Full,
+    /// The caller is not entitled to the function.
+    NotEntitled,
     /// The watcher has as many subscriptions as it may have in all.
     WatcherFull,
     /// Rows do not reach the disk.
@@ -154,6 +156,7 @@ impl Refused {
             Self::NotAcceptable => 406,          // RFC 3261 §21.4.7
             Self::Full | Self::Documents => 503, // RFC 3261 §21.5.4
             Self::Storage => 500,
+            Self::NotEntitled => 403, // OMA PRS §B.1.15
             Self::WatcherFull => 480, // as where a presentity has enough watchers; 403 would speak of the presentity
             Self::Subscription(refusal) => refusal.status(),
             Self::Presence(refusal) => refusal.status(),
@@ -175,9 +178,10 @@ impl Refused {
         }
     }
 
-    /// What counts how often this limit was reached, if it is one.
+    /// What counts how often this was in the way, if it is a limit or an entitlement.
     fn limit<'a>(&self, metrics: &'a mut Metrics) -> Option<&'a mut u64> {
         match self {
+            Self::NotEntitled => Some(&mut metrics.requests_not_entitled),
             Self::WatcherFull => Some(&mut metrics.limit_reached_watcher_subscriptions),
             Self::Presence(Refusal::Publication(compositor::Refusal::TooMany)) => {
                 Some(&mut metrics.limit_reached_publications)
@@ -217,7 +221,8 @@ impl Refused {
             Self::Notify(subscriber::Refusal::BadEvent) => {
                 response.field(Name::AllowEvents, ::presence::PACKAGES[0]);
             }
-            Self::NoTransaction
+            Self::NotEntitled
+            | Self::NoTransaction
             | Self::Scheme
             | Self::NotOurs
             | Self::NotAcceptable

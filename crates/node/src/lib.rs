@@ -23,5 +23,5 @@ pub use effects::{Answer, Effects, Enquiry, Locate, Outgoing, Question, Standing
 pub use letters::Letter;
 pub use metrics::{Histogram, MetricKind, Metrics, Sizes};
 pub use record::{Epoch, Kind, Partition, Row, RowChange, RowKey};
-pub use settings::{Foreign, Limits, Listener, Lists, Oversize, Peer, Settings};
+pub use settings::{Entitlement, Foreign, Limits, Listener, Lists, Oversize, Peer, Settings};
 pub use shard::{Place, Shard, Storage};

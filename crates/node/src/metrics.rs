@@ -276,6 +276,8 @@ metrics! {
     watchers: Gauge,
     /// Watchers with so many subscriptions that they are counted over all shards.
     watchers_with_many: Gauge,
+    /// Requests refused because the caller is not entitled to the function.
+    requests_not_entitled: Counter,
     /// Requests that had to wait for documents.
     requests_parked: Counter,
     /// Requests that wait for documents now.

@@ -8,6 +8,7 @@ use presence::{Lifetimes, Policy};
 use rls::service::Template;
 use sip::{Aor, Uri};
 use sip_stack::Protocol;
+use sip_stack::auth::Entitled;
 use xdm::{Xdms, changes};
 
 use crate::owners::Role;
@@ -99,6 +100,8 @@ pub struct Settings {
     pub authentication: sip_stack::auth::Settings,
     /// Who may watch and publish.
     pub policy: Policy,
+    /// Who may use which function.
+    pub entitlement: Entitlement,
     /// How long publications live.
     pub publications: Lifetimes,
     /// How long subscriptions live.
@@ -115,6 +118,17 @@ pub struct Settings {
     pub oversize: Oversize,
     /// Bounds.
     pub limits: Limits,
+}
+
+/// Who may use which function at all, whoever else has a say in it; who may watch is in [`Policy`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entitlement {
+    /// PUBLISH.
+    pub publish: Entitled,
+    /// Subscriptions to lists.
+    pub lists: Entitled,
+    /// Subscriptions to watcher information.
+    pub winfo: Entitled,
 }
 
 /// The Resource List Server.

@@ -2,6 +2,7 @@
 //! publications are taken.
 
 use sip::Aor;
+use sip_stack::auth::Entitled;
 
 use crate::composition;
 use crate::rules::{Decision, Defaults};
@@ -40,7 +41,7 @@ pub struct Policy {
     /// Our own XCAP roots, without a slash at their end: rules name lists by URIs under them.
     pub roots: Vec<String>,
     /// Domains and addresses-of-record that may watch at all, before anybody's rules; empty for all.
-    pub entitled: Vec<String>,
+    pub entitled: Entitled,
 }
 
 impl Default for Policy {
@@ -51,7 +52,7 @@ impl Default for Policy {
             defaults: Defaults::default(),
             composition: composition::Policy::default(),
             roots: Vec::new(),
-            entitled: Vec::new(),
+            entitled: Entitled::default(),
         }
     }
 }
@@ -71,9 +72,6 @@ impl Policy {
 
     /// Whether a watcher is entitled to the service at all.
     pub(crate) fn entitles(&self, identities: &[Aor]) -> bool {
-        let is_listed = |user: &Aor| {
-            self.entitled.iter().any(|entry| entry == user.as_str() || Some(entry.as_str()) == user.domain())
-        };
-        self.entitled.is_empty() || identities.iter().any(is_listed)
+        self.entitled.has(identities)
     }
 }

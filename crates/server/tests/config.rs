@@ -242,6 +242,7 @@ fn contradictions_are_refused() {
         ("xdm.providers=nobody", "names no user"),
         ("xdm.aliases=https://xcap.example.org/root", "expected scheme, host and port"),
         ("xdm.aliases=xcap.example.org", "expected scheme, host and port"),
+        ("entitlement.winfo=[\"a b\"]", "winfo: \"a b\" is no domain"),
         (
             "xdm.usages={ \"a.b\" = { namespace = \"urn:a\", mime = \"a/b+xml\", schema = \"/nonexistent.xsd\" } }",
             "a.b: /nonexistent.xsd",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use documents::xcap_diff::{Change, Content, Found, XcapDiff};
-use node::{Epoch, Limits, Listener, Oversize, Row, RowChange, RowKey, Settings};
+use node::{Entitlement, Epoch, Limits, Listener, Oversize, Row, RowChange, RowKey, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sim::host::{Host, Said};
 use sim::library::Library;
@@ -93,6 +93,7 @@ impl World {
             listeners: vec![Listener { protocol: Protocol::Udp, sent_by: "192.0.2.250:5060".into() }],
             authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
             policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone, ..Policy::default() },
+            entitlement: Entitlement::default(),
             publications: Lifetimes::HOUR,
             subscriptions: Lifetimes::HOUR,
             pace: Duration::ZERO,

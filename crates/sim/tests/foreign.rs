@@ -7,7 +7,9 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use node::{Epoch, Foreign, Limits, Listener, Lists, Oversize, Peer, Row, RowChange, RowKey, Settings};
+use node::{
+    Entitlement, Epoch, Foreign, Limits, Listener, Lists, Oversize, Peer, Row, RowChange, RowKey, Settings,
+};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sim::host::{Host, Said};
 use sim::library::Library;
@@ -54,9 +56,10 @@ fn settings(index: usize, window: Duration) -> Arc<Settings> {
             watch: Watch::Everyone,
             publish: PublishPolicy::Everyone,
             // Nobody else may watch: a back-end subscription in another name than the watcher's would be refused.
-            entitled: vec!["sip:w0@a.example".into(), "sip:w1@b.example".into()],
+            entitled: sip_stack::auth::Entitled::of(["sip:w0@a.example", "sip:w1@b.example"]),
             ..Policy::default()
         },
+        entitlement: Entitlement::default(),
         publications: Lifetimes::HOUR,
         subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use node::{Epoch, Limits, Listener, Lists, Oversize, Row, RowChange, RowKey, Settings};
+use node::{Entitlement, Epoch, Limits, Listener, Lists, Oversize, Row, RowChange, RowKey, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sim::host::{Host, Said};
 use sim::library::Library;
@@ -25,6 +25,7 @@ fn settings(window: Duration) -> Arc<Settings> {
         listeners: vec![Listener { protocol: Protocol::Udp, sent_by: "192.0.2.250:5060".into() }],
         authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
         policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone, ..Policy::default() },
+        entitlement: Entitlement::default(),
         publications: Lifetimes::HOUR,
         subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use node::{Epoch, Limits, Listener, Oversize, Row, RowChange, RowKey, Settings};
+use node::{Entitlement, Epoch, Limits, Listener, Oversize, Row, RowChange, RowKey, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sim::host::{Host, Said};
 use sim::library::Library;
@@ -40,6 +40,7 @@ fn settings(random: &mut Random) -> Arc<Settings> {
             roots: vec!["http://xcap.example.com".into()],
             ..Policy::default()
         },
+        entitlement: Entitlement::default(),
         publications: lifetimes,
         subscriptions: lifetimes,
         pace: Duration::from_secs(*random.pick(&[0, 1, 5])),

@@ -3,6 +3,7 @@
 mod caller;
 mod challenge;
 mod digest_server;
+mod entitled;
 mod network;
 mod nonce;
 mod settings;
@@ -14,6 +15,7 @@ use sip::{Aor, Message, Name, NameAddr, Uri};
 
 pub use caller::{Caller, Proof};
 pub use challenge::{Cause, Challenge};
+pub use entitled::Entitled;
 pub use network::{Network, NetworkError};
 pub use settings::{Secret, Settings};
 pub use sip::digest::Algorithm;

@@ -111,6 +111,9 @@ impl Shard {
         if self.storage == Storage::Failing && expires != Some(0) {
             return Err(Refused::Storage);
         }
+        if !self.settings.entitlement.lists.has(caller.identities()) {
+            return Err(Refused::NotEntitled);
+        }
         self.check_room_for_dialog(caller.aor())?;
         let partition = list_partition(request, &self.settings);
         let local_tag = LocalTag { partition: partition.0, number: self.random.draw() };

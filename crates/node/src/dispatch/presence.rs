@@ -25,6 +25,9 @@ impl Shard {
         let aor = self.our_aor(request)?;
         let (_, _, package) = self.event(request)?;
         let Some(Role::Presence) = package.publish else { return Err(Refused::Event(self.allow_events())) };
+        if !self.settings.entitlement.publish.has(caller.identities()) {
+            return Err(Refused::NotEntitled);
+        }
         let if_match = if_match(request)?;
         let expires = expires(request)?;
         if self.storage == Storage::Failing {

@@ -116,6 +116,9 @@ impl Shard {
         if self.storage == Storage::Failing && expires != Some(0) {
             return Err(Refused::Storage);
         }
+        if !self.is_entitled(package.subscribe, package, caller) {
+            return Err(Refused::NotEntitled);
+        }
         self.check_room_for_dialog(caller.aor())?;
         let partition = Partition::of_hash(aor.stable_hash()).0;
         let local_tag = LocalTag { partition, number: self.random.draw() };
@@ -162,6 +165,18 @@ impl Shard {
         self.subscribed(now, asked, watching.owner.role, granted, Some(&tag), out);
     }
 
+    /// Whether a caller may use the function that a subscription is part of. Who may watch is judged with the rules.
+    fn is_entitled(&self, role: Role, package: &Package, caller: &Caller) -> bool {
+        let entitlement = &self.settings.entitlement;
+        match role {
+            Role::List => entitlement.lists.has(caller.identities()),
+            Role::Presence if package.name != presence::PACKAGES[0] => {
+                entitlement.winfo.has(caller.identities())
+            }
+            Role::Presence | Role::Changes => true,
+        }
+    }
+
     fn resubscribe(
         &mut self,
         now: Timestamp,
@@ -174,7 +189,7 @@ impl Shard {
         let watching = LocalTag::parse(tag).and_then(|tag| self.watching(tag.number));
         let cseq =
             request.get(Name::CSeq).and_then(|value| CSeq::parse(value).ok()).map_or(0, |cseq| cseq.number);
-        let (watching, Wish { event, expires, unless, changes, .. }) = match (watching, wish) {
+        let (watching, Wish { package, event, expires, unless, changes }) = match (watching, wish) {
             (Some(watching), Ok(wish)) => (watching, wish),
             (None, Ok(_)) => return Err(Refusal::NoSubscription.into()),
             (None, Err(refused)) => return Err(refused),
@@ -187,6 +202,11 @@ impl Shard {
                 });
             }
         };
+        if expires != Some(0) && !self.is_entitled(watching.owner.role, package, caller) {
+            // Until it runs out it goes on; whoever is not entitled any more to watch is told at once.
+            self.owners.hear(watching, caller.aor(), request, cseq)?;
+            return Err(Refused::NotEntitled);
+        }
         if self.must_wait(watching.owner) {
             return self.park(asked, caller, watching.owner, out);
         }

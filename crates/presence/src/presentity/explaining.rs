@@ -33,9 +33,7 @@ impl Presentity {
         let decision = self.decide(now, terms.policy, requester);
         let authorization = &self.rulebook.authorization;
         if !terms.policy.entitles(requester.identities) {
-            steps.push(
-                "The watcher is not entitled to watch anybody here (presence-server.entitled).".to_owned(),
-            );
+            steps.push("The watcher is not entitled to watch anybody here (entitlement.watch).".to_owned());
         } else if authorization.is_absent() {
             steps.push(
                 "The presentity has no rules documents: presence-server.watch and unmatched decide."

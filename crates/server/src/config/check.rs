@@ -20,6 +20,7 @@ impl Config {
         self.check_presence_server(&mut found);
         self.check_resource_list_server(&mut found);
         self.check_authentication(&mut found);
+        self.check_entitlement(&mut found);
         self.check_limits(&mut found);
         self.check_web(&mut found);
         let problem = |message| Problem { source: "configuration".to_owned(), line: None, message };
@@ -93,11 +94,6 @@ impl Config {
                 found.push(format!("presence-server: {key} must be above zero"));
             }
         }
-        for entry in &role.entitled {
-            if entry.is_empty() || entry.contains(char::is_whitespace) {
-                found.push(format!("presence-server: entitled: {} is no domain and no user", quoted(entry)));
-            }
-        }
         if role.document_max.0 < 256 {
             found.push("presence-server: document-max: no presence document is so small".to_owned());
         }
@@ -144,6 +140,24 @@ impl Config {
         for (key, value) in above_zero {
             if value == 0 {
                 found.push(format!("resource-list-server: {key} must be above zero"));
+            }
+        }
+    }
+
+    fn check_entitlement(&self, found: &mut Vec<String>) {
+        let own = &self.entitlement;
+        let functions = [
+            ("publish", &own.publish),
+            ("watch", &own.watch),
+            ("watch-lists", &own.watch_lists),
+            ("winfo", &own.winfo),
+            ("xcap", &own.xcap),
+        ];
+        for (function, entries) in functions {
+            for entry in
+                entries.iter().filter(|entry| entry.is_empty() || entry.contains(char::is_whitespace))
+            {
+                found.push(format!("entitlement: {function}: {} is no domain and no user", quoted(entry)));
             }
         }
     }

@@ -169,9 +169,6 @@ tables! {
         /// What a rule shows that allows and has no transformations: "nothing" (RFC 5025) or "everything" (what some
         /// clients mean by it).
         bare_allow: BareAllow = BareAllow::Nothing, reload;
-        /// Who may watch at all, before anybody's rules: domains and users, such as `["example.com", "sip:bob@example.net"]`.
-        /// Others are refused with 403. Empty: everybody.
-        entitled: Vec<String> = Vec::new(), reload;
         /// How several publications of a presentity become one document: "merge" (what agrees is merged, what is in conflict
         /// stands side by side), "latest" (the publication that changed last), "priority" (the one whose contacts have the
         /// highest priority) or "single" (one tuple and one person, for simple phones).
@@ -345,6 +342,21 @@ tables! {
         references_max: usize = 100, reload;
         /// Largest list document.
         document_max: Octets = Octets(1 << 20), reload;
+    }
+
+    /// Who may use which function at all, before anybody's rules: domains and users, such as
+    /// `["example.com", "sip:bob@example.net"]`. Others are refused with 403. Empty: everybody.
+    Entitlement ["entitlement"] {
+        /// PUBLISH.
+        publish: Vec<String> = Vec::new(), reload;
+        /// Subscriptions to presence, by lists too. Who may no more is told so at once.
+        watch: Vec<String> = Vec::new(), reload;
+        /// Subscriptions to lists. Each member must let the watcher watch, too.
+        watch_lists: Vec<String> = Vec::new(), reload;
+        /// Subscriptions to watcher information.
+        winfo: Vec<String> = Vec::new(), reload;
+        /// Documents, by XCAP and by the JSON face.
+        xcap: Vec<String> = Vec::new(), reload;
     }
 
     /// Who a caller is, and how it is proven.

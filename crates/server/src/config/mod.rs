@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use keys::{
-    Admin, AggregationProxy, Authentication, General, Limits, Log, PresenceServer, ResourceListServer, Store,
-    Xdm,
+    Admin, AggregationProxy, Authentication, Entitlement, General, Limits, Log, PresenceServer,
+    ResourceListServer, Store, Xdm,
 };
 use nearest::nearest;
 use table::Table;
@@ -34,6 +34,8 @@ pub struct Config {
     pub aggregation_proxy: AggregationProxy,
     /// `[resource-list-server]`
     pub resource_list_server: ResourceListServer,
+    /// `[entitlement]`
+    pub entitlement: Entitlement,
     /// `[authentication]`
     pub authentication: Authentication,
     /// `[store]`
@@ -162,13 +164,14 @@ fn read_file(path: &Path) -> Result<String, Problem> {
 
 impl Config {
     /// The tables in the order of the example; the first has no name.
-    pub fn tables(&self) -> [&dyn Table; 10] {
+    pub fn tables(&self) -> [&dyn Table; 11] {
         [
             &self.general,
             &self.presence_server,
             &self.resource_list_server,
             &self.xdm,
             &self.aggregation_proxy,
+            &self.entitlement,
             &self.authentication,
             &self.store,
             &self.admin,
@@ -177,13 +180,14 @@ impl Config {
         ]
     }
 
-    fn tables_mut(&mut self) -> [&mut dyn Table; 10] {
+    fn tables_mut(&mut self) -> [&mut dyn Table; 11] {
         [
             &mut self.general,
             &mut self.presence_server,
             &mut self.resource_list_server,
             &mut self.xdm,
             &mut self.aggregation_proxy,
+            &mut self.entitlement,
             &mut self.authentication,
             &mut self.store,
             &mut self.admin,
@@ -340,6 +344,7 @@ impl Config {
         self.xdm.adopt(&new.xdm);
         self.aggregation_proxy.adopt(&new.aggregation_proxy);
         self.resource_list_server.adopt(&new.resource_list_server);
+        self.entitlement.adopt(&new.entitlement);
         self.authentication.adopt(&new.authentication);
         self.store.adopt(&new.store);
         self.admin.adopt(&new.admin);

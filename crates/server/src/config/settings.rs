@@ -13,13 +13,24 @@ use super::keys;
 use super::values::{Listen, Network, Peer, Secret, WebListen};
 use crate::xdms::entrance;
 
+/// Users and domains as the file names them.
+fn entitled(entries: &[String]) -> auth::Entitled {
+    let entries: Vec<String> = entries.iter().map(|entry| named(entry)).collect();
+    auth::Entitled::of(entries.iter().map(String::as_str))
+}
+
 /// A domain as users have it, or a user.
-fn entitled(entry: &str) -> String {
+fn named(entry: &str) -> String {
     let user = sip::Aor::parse(entry).or_else(|_| sip::Aor::parse(&format!("sip:{entry}")));
     user.map_or_else(|_| entry.to_ascii_lowercase(), |user| user.as_str().to_owned())
 }
 
 impl Config {
+    /// Who may have documents.
+    pub fn entitled_to_xcap(&self) -> auth::Entitled {
+        entitled(&self.entitlement.xcap)
+    }
+
     /// The names of the XCAP root: as clients know it, then as we listen, then the others.
     pub fn xcap_roots(&self, addresses: &[WebListen]) -> Vec<String> {
         let root = &self.xdm.root;
@@ -68,7 +79,12 @@ impl Config {
                     keys::Composition::Single => composition::Policy::Single,
                 },
                 roots: self.xcap_roots(&self.aggregation_proxy.listen),
-                entitled: role.entitled.iter().map(|entry| entitled(entry)).collect(),
+                entitled: entitled(&self.entitlement.watch),
+            },
+            entitlement: node::Entitlement {
+                publish: entitled(&self.entitlement.publish),
+                lists: entitled(&self.entitlement.watch_lists),
+                winfo: entitled(&self.entitlement.winfo),
             },
             publications: Lifetimes {
                 min: role.publication_min,

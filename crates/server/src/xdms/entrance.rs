@@ -239,6 +239,7 @@ impl Plan<'_> {
             public_root: config.xcap_roots(&addresses).swap_remove(0),
             authenticator: Mutex::new(Authenticator::new(&config.web_authentication(), self.key)),
             providers: RwLock::new(providers(config)),
+            entitled: RwLock::new(config.entitled_to_xcap()),
             users: Meter::new(proxy.user_rate),
             routes: Routes::new(pairs),
             remotes,
@@ -263,6 +264,7 @@ impl<D: DocStore> Changeable for Tenant<D> {
         let mut authenticator = site.authenticator.lock().unwrap_or_else(PoisonError::into_inner);
         authenticator.reconfigure(&config.web_authentication());
         *site.providers.write().unwrap_or_else(PoisonError::into_inner) = providers(config);
+        *site.entitled.write().unwrap_or_else(PoisonError::into_inner) = config.entitled_to_xcap();
     }
 
     fn stop(&self) {

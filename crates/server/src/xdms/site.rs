@@ -9,7 +9,7 @@ use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use sip::Aor;
-use sip_stack::auth::{Authenticator, Caller, WebRequest};
+use sip_stack::auth::{Authenticator, Caller, Entitled, WebRequest};
 use store::StoreError;
 use store::docs::DocStore;
 use xdm::proxy::{self, Claim, Routes, Way};
@@ -37,6 +37,8 @@ pub struct XdmSite<D> {
     pub authenticator: Mutex<Authenticator>,
     /// Who acts for the provider.
     pub providers: RwLock<BTreeSet<Aor>>,
+    /// Who may have documents at all.
+    pub entitled: RwLock<Entitled>,
     /// Requests of one user.
     pub users: Meter,
     /// Where usages are that are not here.
@@ -85,6 +87,13 @@ impl<D: DocStore> Site for XdmSite<D> {
         };
         let principal =
             self.principal(head, face).inspect_err(|refused| self.count(head, face, refused.status, None))?;
+        if let Principal::User(identities) = &principal
+            && !self.entitled.read().unwrap_or_else(PoisonError::into_inner).has(identities)
+        {
+            let refused = Answer::text(StatusCode::FORBIDDEN, "this user is not entitled to documents");
+            self.count(head, face, refused.status, None);
+            return Err(refused);
+        }
         if let Principal::User(identities) = &principal
             && let Some(user) = identities.first()
             && let Err(wait) = self.users.take(head.at, user.as_str())

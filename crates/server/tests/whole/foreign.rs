@@ -78,8 +78,8 @@ fn run(test: impl Future<Output = ()>) {
 #[test]
 fn two_servers_show_each_others_users_in_lists() {
     // Who asks is who may see: only bob and eve may watch at all.
-    let mut a = Site::new("a.example", &["presence-server.entitled=[\"eve@b.example\", \"a.example\"]"]);
-    let mut b = Site::new("b.example", &["presence-server.entitled=[\"bob@a.example\", \"b.example\"]"]);
+    let mut a = Site::new("a.example", &["entitlement.watch=[\"eve@b.example\", \"a.example\"]"]);
+    let mut b = Site::new("b.example", &["entitlement.watch=[\"bob@a.example\", \"b.example\"]"]);
     let (udp, tcp) = (address(&a.server, Protocol::Udp), address(&b.server, Protocol::Tcp));
     a.know("b.example", &format!("sip:{tcp};transport=tcp"));
     b.know("a.example", &format!("sip:{udp}"));

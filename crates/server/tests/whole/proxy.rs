@@ -100,6 +100,19 @@ fn a_trusted_peer_says_who_asks_and_speaks_for_itself_when_it_does_not() {
 }
 
 #[test]
+fn who_is_not_entitled_to_documents_gets_none() {
+    let entitled = "entitlement.xcap=[\"alice@example.com\"]";
+    let server = closed(&["aggregation-proxy.trusted-peers=127.0.0.1", entitled]);
+    let mut http = Http::connect(entrance(&server));
+    assert_eq!(http.ask("PUT", INDEX, &[LISTS, ALICE], &list(&["bob"])).status, 201);
+    assert_eq!(http.ask("GET", "/xcap-root/xcap-caps/global/index", &[ALICE], "").status, 200);
+    let refused = http.ask("GET", "/xcap-root/xcap-caps/global/index", &[BOB], "");
+    assert_eq!(refused.status, 403, "what every other user may read");
+    assert_eq!(http.ask("GET", "/v1/users/sip:bob@example.com/lists", &[BOB], "").status, 403);
+    server.stop().unwrap();
+}
+
+#[test]
 fn a_user_who_asks_too_often_is_told_so_and_others_are_not() {
     let server = start(&["aggregation-proxy.user-rate=1", "aggregation-proxy.trusted-peers=127.0.0.1"]);
     let mut http = Http::connect(entrance(&server));

@@ -4,11 +4,12 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use documents::rules::SubHandling;
-use node::{Limits, Listener, Lists, Oversize, Peer, Settings};
+use node::{Entitlement, Limits, Listener, Lists, Oversize, Peer, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch, composition};
 use rls::service::Policy as ListPolicy;
 use sip::Aor;
 use sip_stack::Protocol;
+use sip_stack::auth::Entitled;
 use xdm::{Declared, Xdms};
 
 use crate::flow::script::span;
@@ -32,6 +33,7 @@ pub(crate) fn defaults() -> Settings {
             roots: vec!["https://xcap.example.com".into()],
             ..Policy::default()
         },
+        entitlement: Entitlement::default(),
         publications: Lifetimes::HOUR,
         subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,
@@ -81,8 +83,15 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
         ["composition", "latest"] => settings.policy.composition = composition::Policy::Latest,
         ["composition", "priority"] => settings.policy.composition = composition::Policy::Priority,
         ["composition", "single"] => settings.policy.composition = composition::Policy::Single,
-        ["entitled", entries @ ..] => {
-            settings.policy.entitled = entries.iter().map(|entry| (*entry).into()).collect();
+        ["entitled", function, entries @ ..] => {
+            let entitled = Entitled::of(entries.iter().copied());
+            match *function {
+                "watch" => settings.policy.entitled = entitled,
+                "publish" => settings.entitlement.publish = entitled,
+                "lists" => settings.entitlement.lists = entitled,
+                "winfo" => settings.entitlement.winfo = entitled,
+                other => return Err(format!("{other:?} is no function")),
+            }
         }
         ["publications", min, default, max] => settings.publications = lifetimes(min, default, max)?,
         ["subscriptions", min, default, max] => settings.subscriptions = lifetimes(min, default, max)?,

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use node::{Limits, Listener, Oversize, Settings};
+use node::{Entitlement, Limits, Listener, Oversize, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sip_stack::Protocol;
 
@@ -109,6 +109,7 @@ fn settings(random: &mut Random) -> Settings {
             roots: vec![ROOT.into()],
             ..Policy::default()
         },
+        entitlement: Entitlement::default(),
         publications: lifetimes,
         subscriptions: lifetimes,
         pace: Duration::from_secs(*random.pick(&[0, 0, 1, 5])),

@@ -12,6 +12,7 @@ pub mod disk;
 pub mod docs;
 pub mod embedded;
 pub mod memory;
+mod segment;
 mod soft;
 pub mod suite;
 

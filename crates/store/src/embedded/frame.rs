@@ -16,13 +16,15 @@ use crc32fast::Hasher;
 use node::{Kind, Partition, Row, RowKey};
 use sip_stack::Timestamp;
 
-const SEGMENT_MAGIC: [u8; 8] = *b"RCSOFT\x00\x01";
+use crate::segment;
+
+const SEGMENT_MAGIC: segment::Magic = *b"RCSOFT\x00\x01";
 const BATCH_MAGIC: [u8; 4] = [0xb5, 0x52, 0x43, 0x01];
 /// Stands where a repair gave up a stretch of the segment.
 const VOID_MAGIC: [u8; 4] = [0xb5, 0x52, 0x43, 0x00];
 
 /// Bytes of a segment's header.
-pub(crate) const SEGMENT_HEADER: u32 = 20;
+pub(crate) const SEGMENT_HEADER: u32 = segment::HEADER;
 /// Bytes of a batch's header.
 pub(crate) const BATCH_HEADER: u32 = 36;
 /// Bytes of a delete, and of a put without its expiry and data.
@@ -30,19 +32,12 @@ const RECORD_MIN: usize = 28;
 
 /// The header of the segment with this number.
 pub(crate) fn segment_header(number: u32, previous_length: u32) -> [u8; SEGMENT_HEADER as usize] {
-    let mut header = [0; SEGMENT_HEADER as usize];
-    header[..8].copy_from_slice(&SEGMENT_MAGIC);
-    header[8..12].copy_from_slice(&number.to_le_bytes());
-    header[12..16].copy_from_slice(&previous_length.to_le_bytes());
-    let crc = crc32fast::hash(&header[..16]);
-    header[16..].copy_from_slice(&crc.to_le_bytes());
-    header
+    segment::header(SEGMENT_MAGIC, number, previous_length)
 }
 
 /// The length of the segment before, if this is a sound header of the segment with this number.
 pub(crate) fn read_segment_header(bytes: &[u8], number: u32) -> Option<u32> {
-    let previous_length = u32_at(bytes.get(..SEGMENT_HEADER as usize)?, 12);
-    (bytes[..SEGMENT_HEADER as usize] == segment_header(number, previous_length)).then_some(previous_length)
+    segment::read_header(SEGMENT_MAGIC, bytes, number)
 }
 
 /// What a record does.

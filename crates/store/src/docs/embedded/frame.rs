@@ -20,14 +20,15 @@ use sip_stack::Timestamp;
 use xcap::{DocumentSelector, ETag, Tree};
 
 use crate::docs::{FeedEntry, Position};
+use crate::segment;
 
-const SEGMENT_MAGIC: [u8; 8] = *b"RCDOCS\x00\x01";
+const SEGMENT_MAGIC: segment::Magic = *b"RCDOCS\x00\x01";
 const FRAME_MAGIC: [u8; 4] = [0xd0, 0x52, 0x43, 0x01];
 /// Stands where a repair gave up a stretch of the segment.
 const VOID_MAGIC: [u8; 4] = [0xd0, 0x52, 0x43, 0x00];
 
 /// Bytes of a segment's header.
-pub(crate) const SEGMENT_HEADER: u32 = 20;
+pub(crate) const SEGMENT_HEADER: u32 = segment::HEADER;
 /// Bytes of a frame's header.
 pub(crate) const FRAME_HEADER: usize = 40;
 /// Bytes of a record without texts and body.
@@ -39,19 +40,12 @@ const NO_TEXT: u16 = u16::MAX;
 
 /// The header of the segment with this number.
 pub(crate) fn segment_header(number: u32, previous_length: u32) -> [u8; SEGMENT_HEADER as usize] {
-    let mut header = [0; SEGMENT_HEADER as usize];
-    header[..8].copy_from_slice(&SEGMENT_MAGIC);
-    header[8..12].copy_from_slice(&number.to_le_bytes());
-    header[12..16].copy_from_slice(&previous_length.to_le_bytes());
-    let crc = crc32fast::hash(&header[..16]);
-    header[16..].copy_from_slice(&crc.to_le_bytes());
-    header
+    segment::header(SEGMENT_MAGIC, number, previous_length)
 }
 
 /// The length of the segment before, if this is a sound header of the segment with this number.
 pub(crate) fn read_segment_header(bytes: &[u8], number: u32) -> Option<u32> {
-    let previous_length = u32_at(bytes.get(..SEGMENT_HEADER as usize)?, 12);
-    (bytes[..SEGMENT_HEADER as usize] == segment_header(number, previous_length)).then_some(previous_length)
+    segment::read_header(SEGMENT_MAGIC, bytes, number)
 }
 
 /// What a record says.

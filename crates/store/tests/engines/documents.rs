@@ -1,14 +1,11 @@
-//! The common suite for documents, against every engine.
-#![expect(clippy::unwrap_used, reason = "a failure ends the test, which is what it is for")]
+//! The suite for documents.
 
-use std::path::PathBuf;
-
-use store::disk::{SimDisk, Tail};
+use store::disk::SimDisk;
 use store::docs::suite::{self, Subject};
 use store::docs::{EmbeddedDocs, Options, wait};
 use store::{MemoryDocs, OpenError};
 
-struct InMemory;
+use super::{InMemory, OnDisk, OnSimulatedDisk};
 
 impl Subject for InMemory {
     type Docs = MemoryDocs;
@@ -22,23 +19,11 @@ impl Subject for InMemory {
     }
 }
 
-#[derive(Default)]
-struct OnDisk {
-    directories: Vec<tempfile::TempDir>,
-}
-
-impl OnDisk {
-    fn newest(&self) -> PathBuf {
-        self.directories.last().unwrap().path().join("documents")
-    }
-}
-
 impl Subject for OnDisk {
     type Docs = EmbeddedDocs;
 
     fn empty(&mut self) -> EmbeddedDocs {
-        self.directories.push(tempfile::tempdir().unwrap());
-        EmbeddedDocs::open(self.newest(), Options::default()).unwrap()
+        EmbeddedDocs::open(self.fresh(), Options::default()).unwrap()
     }
 
     fn again(&mut self, docs: EmbeddedDocs) -> Option<EmbeddedDocs> {
@@ -47,31 +32,23 @@ impl Subject for OnDisk {
     }
 }
 
-/// On a disk that loses its power, with segments so small that compaction is always at work, and without a cache.
-#[derive(Default)]
-struct OnSimulatedDisk {
-    disk: Option<SimDisk>,
-}
-
-impl OnSimulatedDisk {
-    fn open(&mut self, disk: SimDisk) -> EmbeddedDocs<SimDisk> {
-        self.disk = Some(disk.clone());
-        let options = Options { segment_bytes: 160 << 10, cache_bytes: 0, ..Options::default() };
-        EmbeddedDocs::open_on(disk, options).unwrap()
-    }
+/// Without a cache.
+fn open(disk: SimDisk) -> EmbeddedDocs<SimDisk> {
+    let options = Options { segment_bytes: 160 << 10, cache_bytes: 0, ..Options::default() };
+    EmbeddedDocs::open_on(disk, options).unwrap()
 }
 
 impl Subject for OnSimulatedDisk {
     type Docs = EmbeddedDocs<SimDisk>;
 
     fn empty(&mut self) -> Self::Docs {
-        self.open(SimDisk::new(1))
+        open(self.fresh())
     }
 
     fn again(&mut self, docs: Self::Docs) -> Option<Self::Docs> {
-        let disk = self.disk.take().unwrap().restart(Tail::Torn);
+        let disk = self.restarted();
         drop(docs);
-        Some(self.open(disk))
+        Some(open(disk))
     }
 }
 

@@ -1,13 +1,10 @@
-//! The common suite, against every engine.
-#![expect(clippy::unwrap_used, reason = "a failure ends the test, which is what it is for")]
+//! The suite for soft state.
 
-use std::path::PathBuf;
-
-use store::disk::{SimDisk, Tail};
+use store::disk::SimDisk;
 use store::suite::{self, Subject};
 use store::{Embedded, EmbeddedLog, Engine, Memory, OpenError, Options, ready};
 
-struct InMemory;
+use super::{InMemory, OnDisk, OnSimulatedDisk};
 
 impl Subject for InMemory {
     type Engine = Memory;
@@ -21,23 +18,11 @@ impl Subject for InMemory {
     }
 }
 
-#[derive(Default)]
-struct OnDisk {
-    directories: Vec<tempfile::TempDir>,
-}
-
-impl OnDisk {
-    fn newest(&self) -> PathBuf {
-        self.directories.last().unwrap().path().join("soft")
-    }
-}
-
 impl Subject for OnDisk {
     type Engine = Embedded;
 
     fn empty(&mut self) -> Embedded {
-        self.directories.push(tempfile::tempdir().unwrap());
-        Embedded::open(self.newest(), Options::default()).unwrap()
+        Embedded::open(self.fresh(), Options::default()).unwrap()
     }
 
     fn again(&mut self, engine: Embedded) -> Option<Embedded> {
@@ -46,13 +31,13 @@ impl Subject for OnDisk {
     }
 }
 
-/// The log on a disk that loses its power, with segments so small that compaction is always at work.
-#[derive(Default)]
-struct OnSimulatedDisk {
-    disk: Option<SimDisk>,
-}
+pub(crate) struct Simulated(EmbeddedLog<SimDisk>);
 
-struct Simulated(EmbeddedLog<SimDisk>);
+impl Simulated {
+    fn open(disk: SimDisk) -> Self {
+        Self(EmbeddedLog::open_on(disk, Options { segment_bytes: 4096, ..Options::default() }).unwrap())
+    }
+}
 
 impl Engine for Simulated {
     type Soft = EmbeddedLog<SimDisk>;
@@ -62,25 +47,17 @@ impl Engine for Simulated {
     }
 }
 
-impl OnSimulatedDisk {
-    fn open(&mut self, disk: SimDisk) -> Simulated {
-        self.disk = Some(disk.clone());
-        let options = Options { segment_bytes: 4096, ..Options::default() };
-        Simulated(EmbeddedLog::open_on(disk, options).unwrap())
-    }
-}
-
 impl Subject for OnSimulatedDisk {
     type Engine = Simulated;
 
     fn empty(&mut self) -> Simulated {
-        self.open(SimDisk::new(1))
+        Simulated::open(self.fresh())
     }
 
     fn again(&mut self, engine: Simulated) -> Option<Simulated> {
-        let disk = self.disk.take().unwrap().restart(Tail::Torn);
+        let disk = self.restarted();
         drop(engine);
-        Some(self.open(disk))
+        Some(Simulated::open(disk))
     }
 }
 

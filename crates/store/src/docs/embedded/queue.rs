@@ -16,8 +16,10 @@ use crate::docs::{Commit, Outcome};
 /// The most bytes that may wait for the writer, unless it is one commit alone.
 const WAITING_MAX: usize = 64 << 20;
 
-/// How long the writer waits for those who had their answers last.
+/// How long the writer waits for the next of those who had their answers last.
 const GATHER: Duration = Duration::from_micros(300);
+/// So often it waits on, if somebody came.
+const WAITS: usize = 4;
 
 /// What the writer is asked for.
 #[derive(Debug)]
@@ -70,15 +72,19 @@ impl Queue {
     /// Waits for work and gives as much as fits into `bytes`, one job at least. Nothing after [`Queue::stop`], when all
     /// is done.
     ///
-    /// As many callers as had their answers last, `siblings`, are likely to come again at once: waiting for them for a
-    /// moment makes one sync of two.
+    /// As many callers as had their answers last, `siblings`, are likely to come again at once, and some may have come while
+    /// those were served: waiting for all of them, as long as they come, makes one sync of two.
     pub(crate) fn take(&self, bytes: usize, siblings: usize) -> Vec<Job> {
         let mut waiting = self.waiting();
-        if siblings > 1 {
-            waiting.wanted = siblings;
-            let few = |waiting: &mut Waiting| waiting.jobs.len() < siblings && !waiting.stop;
+        let wanted = siblings + waiting.jobs.len();
+        let few = |waiting: &mut Waiting| waiting.jobs.len() < wanted && !waiting.stop;
+        let mut waits = if siblings > 0 && wanted > 1 { WAITS } else { 0 };
+        while waits > 0 && few(&mut waiting) {
+            let before = waiting.jobs.len();
+            waiting.wanted = wanted;
             let slept = self.arrived.wait_timeout_while(waiting, GATHER, few);
             (waiting, _) = slept.expect("nothing panics while it holds the queue");
+            waits = if waiting.jobs.len() > before { waits - 1 } else { 0 };
         }
         waiting.wanted = 1;
         let slept = self.arrived.wait_while(waiting, |waiting| waiting.jobs.is_empty() && !waiting.stop);

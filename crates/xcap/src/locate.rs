@@ -32,7 +32,7 @@ pub(crate) fn descend<'t>(tree: &'t Tree<'t>, steps: &[Step]) -> Result<Element<
     let mut within = tree.document();
     let mut found = None;
     for (matched, step) in steps.iter().enumerate() {
-        let Selection::One(element) = step.select(within.elements()) else { return Err(Miss { matched }) };
+        let Selection::One(element) = step.select_in(within) else { return Err(Miss { matched }) };
         within = element.node();
         found = Some(element);
     }
@@ -56,14 +56,26 @@ impl Step {
     /// Whether an element passes the attribute test.
     pub(crate) fn is_passed(&self, element: Element<'_>) -> bool {
         self.attribute.as_ref().is_none_or(|test| {
-            // The value first: it differs more often than the name.
-            element.attributes().any(|found| found.value == *test.value && test.name.is(found.name))
+            let found = element.attribute(&test.name.namespace, &test.name.local);
+            found.is_some_and(|found| found.value == *test.value)
         })
     }
 
     /// Evaluates the step: name, then position, then attribute.
     pub(crate) fn select<'t>(&self, children: impl Iterator<Item = Element<'t>>) -> Selection<'t> {
-        let mut named = children.filter(|&child| self.is_named(child));
+        self.choose(children.filter(|&child| self.is_named(child)))
+    }
+
+    /// The same among the children of a node.
+    pub(crate) fn select_in<'t>(&self, node: Node<'t>) -> Selection<'t> {
+        match &self.name {
+            Some(name) => self.choose(node.elements_named(&name.namespace, &name.local)),
+            None => self.choose(node.elements()),
+        }
+    }
+
+    /// Position, then attribute, among those of the name.
+    fn choose<'t>(&self, mut named: impl Iterator<Item = Element<'t>>) -> Selection<'t> {
         if let Some(position) = self.position {
             let at = position.checked_sub(1).and_then(|before| named.nth(before));
             return match at.filter(|&child| self.is_passed(child)) {

@@ -40,7 +40,7 @@ fn put_element<'t>(
     if !target.is_named(new) || !target.is_passed(new) {
         return Err(Conflict::cannot_insert("the element is not the one that the URI describes").into());
     }
-    let (seat, created) = match target.select(parent.elements()) {
+    let (seat, created) = match target.select_in(parent) {
         Selection::One(old) => (Seat::Instead(old), false),
         Selection::Several => {
             return Err(Conflict::cannot_insert("the URI describes more than one element").into());

@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Range;
 use std::borrow::Cow;
 
-use crate::namespaces::{Declaration, XML_NAMESPACE};
+use crate::namespaces::{Declaration, NOT_DECLARED, XML_NAMESPACE};
 use crate::span::{Span, offset};
 use crate::tag::{Attribute, AttributeData, Written};
 use crate::token::Name;
@@ -29,6 +29,17 @@ impl<'t> Kept<'t> {
     #[inline]
     pub(crate) fn attribute(self) -> Attribute<'t> {
         self.written.attribute(self.tree.text(), self.tree.bound(self.written.binding))
+    }
+
+    #[inline]
+    fn is(self, namespace: &str, local: &str) -> bool {
+        let AttributeData { name, binding, .. } = *self.written;
+        self.tree.bytes()[name.local.range()] == *local.as_bytes()
+            && if binding == NOT_DECLARED {
+                namespace.is_empty()
+            } else {
+                self.tree.bound(binding) == *namespace
+            }
     }
 }
 
@@ -96,6 +107,31 @@ impl<'t> Node<'t> {
     /// Its children that are elements, in document order.
     pub fn elements(self) -> impl Iterator<Item = Element<'t>> + use<'t> {
         self.children().filter_map(Self::element)
+    }
+
+    /// Its children that are elements of that name (`namespace` empty for none), in document order. Their namespace is
+    /// compared once for each declaration, not for each of them.
+    pub fn elements_named<'n>(
+        self,
+        namespace: &'n str,
+        local: &'n str,
+    ) -> impl Iterator<Item = Element<'t>> + use<'t, 'n> {
+        let mut known: Option<(u32, bool)> = None;
+        let tree = self.tree;
+        self.elements().filter(move |element| {
+            let ElementData { name, binding, .. } = *element.data();
+            if tree.bytes()[name.local.range()] != *local.as_bytes() {
+                return false;
+            }
+            match known {
+                Some((same, is_it)) if same == binding => is_it,
+                _ => {
+                    let is_it = tree.bound(binding) == *namespace;
+                    known = Some((binding, is_it));
+                    is_it
+                }
+            }
+        })
     }
 
     /// The nodes within it, itself first, in document order.
@@ -201,6 +237,14 @@ impl<'t> Element<'t> {
         self.node.elements()
     }
 
+    /// Whether its name is the other's, surely; no where only the namespace would have to be looked at.
+    #[inline]
+    pub(crate) fn is_surely_named_as(self, other: Self) -> bool {
+        let bytes = self.node.tree.bytes();
+        let (own, of) = (self.data(), other.data());
+        own.binding == of.binding && bytes[own.name.local.range()] == bytes[of.name.local.range()]
+    }
+
     /// The first child element of that name (`namespace` empty for none).
     pub fn child(self, namespace: &str, local: &str) -> Option<Self> {
         self.elements().find(|child| child.is(namespace, local))
@@ -220,7 +264,7 @@ impl<'t> Element<'t> {
 
     /// The attribute of that expanded name (`namespace` empty for none).
     pub fn attribute(self, namespace: &str, local: &str) -> Option<Attribute<'t>> {
-        self.attributes().find(|attribute| attribute.name.is(namespace, local))
+        self.written().find(|kept| kept.is(namespace, local)).map(Kept::attribute)
     }
 
     /// The namespace declarations in its start tag, in the order in which they are written.

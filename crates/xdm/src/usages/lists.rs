@@ -37,12 +37,12 @@ pub(super) fn is_free(element: Element<'_>, rules: Rules) -> bool {
     let Some(parent) = element.parent().filter(|parent| is_container(*parent)) else { return false };
     let Ok(own) = sibling(element, rules) else { return false };
     let is_alone = own.is_none_or(|own| {
-        let local = UNIQUE[own.kind].0;
+        let (local, attribute) = UNIQUE[own.kind];
         let mut others =
-            parent.elements().filter(|other| *other != element && other.is(RESOURCE_LISTS, local));
-        others.all(|other| match sibling(other, rules) {
-            Ok(other) => other.is_none_or(|other| other.value != own.value),
-            Err(_) => false,
+            parent.node().elements_named(RESOURCE_LISTS, local).filter(|other| *other != element);
+        others.all(|other| {
+            let value = other.attribute("", attribute).map(|attribute| attribute.value);
+            value.is_none_or(|value| meant(local, value.text(), rules) != own.value)
         })
     });
     is_alone && check_within(element, rules).is_ok()
@@ -103,13 +103,15 @@ fn sibling<'t>(child: Element<'t>, rules: Rules) -> Result<Option<Sibling<'t>>, 
         }
         _ => {}
     }
-    let user = if name.local == "entry" && rules.tightenings.one_entry_per_user {
-        xui::same_owner(&value)
-    } else {
-        None
-    };
-    let value = user.map_or(value, |user| Cow::Owned(user.as_str().to_owned()));
+    let value = meant(UNIQUE[kind].0, value, rules);
     Ok(Some(Sibling { kind, value, element: child }))
+}
+
+/// What is to differ: the value, or the user that it names.
+fn meant<'t>(local: &str, value: Cow<'t, str>, rules: Rules) -> Cow<'t, str> {
+    let user =
+        if local == "entry" && rules.tightenings.one_entry_per_user { xui::same_owner(&value) } else { None };
+    user.map_or(value, |user| Cow::Owned(user.as_str().to_owned()))
 }
 
 /// Adds what occurs more than once: each but the first in the document.

@@ -136,6 +136,12 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// What may come next in the element that is open.
+    #[inline]
+    pub(super) fn expected(&self) -> Option<(Leaves, bool)> {
+        self.open.last().map(|frame| (frame.next, frame.may_end))
+    }
+
     /// Whether an id has come.
     pub(super) fn has_met_ids(&self) -> bool {
         !self.ids.is_empty()

@@ -57,23 +57,50 @@ fn put(element: Element<'_>, grammar: &'static Grammar) -> Result<bool, Violatio
     checker.enter(root.name().local, grammar.root.kind);
     let mut parent = root;
     while let Some(next) = around.pop() {
-        let mut kind = None;
+        let mut walk = Walk::default();
         for child in parent.elements().take_while(|child| child.node().index() <= next.node().index()) {
-            kind = Some(pass(&mut checker, child)?);
+            walk.pass(&mut checker, child)?;
         }
-        let Some(kind) = kind else { return Ok(false) };
+        let Some(kind) = walk.kind else { return Ok(false) };
         checker.enter(next.name().local, kind);
         parent = next;
     }
+    let mut walk = Walk::default();
     for child in parent.elements() {
         if child == element {
+            walk = Walk::default();
             within(&mut checker, child)?;
         } else {
-            pass(&mut checker, child)?;
+            walk.pass(&mut checker, child)?;
         }
     }
     checker.end(parent.content())?;
     Ok(!checker.has_met_ids())
+}
+
+/// A walk past siblings that were checked before, by their names.
+#[derive(Default)]
+struct Walk<'t> {
+    last: Option<Element<'t>>,
+    /// What the last one is.
+    kind: Option<&'static Type>,
+    /// Another of the name of the last one changes nothing.
+    settled: bool,
+}
+
+impl<'t> Walk<'t> {
+    #[inline]
+    fn pass(&mut self, checker: &mut Checker<'t>, element: Element<'t>) -> Result<(), Violation> {
+        let is_same = self.last.is_some_and(|last| element.is_surely_named_as(last));
+        if is_same && self.settled {
+            return Ok(());
+        }
+        let before = checker.expected();
+        self.kind = Some(checker.pass(&element.name(), met(element), element.tag().start)?);
+        self.settled = checker.expected() == before;
+        self.last = Some(element);
+        Ok(())
+    }
 }
 
 /// Checks an element with all that it holds.
@@ -108,11 +135,6 @@ fn within<'t>(checker: &mut Checker<'t>, root: Element<'t>) -> Result<(), Violat
 fn start<'t>(checker: &mut Checker<'t>, element: Element<'t>) -> Result<(), Violation> {
     let (name, at) = (element.name(), element.tag().start);
     checker.start(&name, met(element), at, element.written())
-}
-
-/// Goes past an element that was checked before.
-fn pass<'t>(checker: &mut Checker<'t>, element: Element<'t>) -> Result<&'static Type, Violation> {
-    checker.pass(&element.name(), met(element), element.tag().start)
 }
 
 /// The local name of an element.

@@ -180,3 +180,43 @@ fn tell(slot: &Mutex<Slot>, result: Result<Outcome, StoreError>) {
         waker.wake();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(queue: &Queue) {
+        let work = Work::DeleteTree(Tree::Global, Timestamp::ZERO);
+        drop(queue.push(work, 10).expect("there is room"));
+    }
+
+    #[test]
+    fn nobody_waits_for_ever_for_those_who_do_not_come() {
+        let queue = Queue::default();
+        push(&queue);
+        assert_eq!(queue.take(100, 16).len(), 1);
+        push(&queue);
+        push(&queue);
+        assert_eq!(queue.take(15, 0).len(), 1, "the second does not fit");
+        queue.stop();
+        assert_eq!(queue.take(100, 16).len(), 1, "what waits is done");
+        assert_eq!(queue.take(100, 16).len(), 0);
+    }
+
+    #[test]
+    fn all_who_come_are_served_however_many_were_served_before() {
+        const CALLERS: usize = 200;
+        let queue = Queue::default();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..CALLERS / 4).for_each(|_| push(&queue)));
+            }
+            let (mut served, mut siblings) = (0, 0);
+            while served < CALLERS {
+                siblings = queue.take(100, siblings).len();
+                assert!((1..=10).contains(&siblings), "as much as fits, and one at least");
+                served += siblings;
+            }
+        });
+    }
+}

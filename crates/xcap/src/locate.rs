@@ -56,8 +56,8 @@ impl Step {
     /// Whether an element passes the attribute test.
     pub(crate) fn is_passed(&self, element: Element<'_>) -> bool {
         self.attribute.as_ref().is_none_or(|test| {
-            let found = element.attribute(&test.name.namespace, &test.name.local);
-            found.is_some_and(|found| found.value == *test.value)
+            let found = element.value_of(&test.name.namespace, &test.name.local);
+            found.is_some_and(|found| found == *test.value)
         })
     }
 

@@ -267,6 +267,12 @@ impl<'t> Element<'t> {
         self.written().find(|kept| kept.is(namespace, local)).map(Kept::attribute)
     }
 
+    /// The value of the attribute of that expanded name (`namespace` empty for none).
+    pub fn value_of(self, namespace: &str, local: &str) -> Option<Value<'t>> {
+        let found = self.written().find(|kept| kept.is(namespace, local))?;
+        Some(found.written.value(found.tree.text()))
+    }
+
     /// The namespace declarations in its start tag, in the order in which they are written.
     pub fn declarations(self) -> impl ExactSizeIterator<Item = Declaration<'t>> + Clone + use<'t> {
         let tree = self.node.tree;

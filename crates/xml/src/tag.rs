@@ -130,10 +130,16 @@ impl AttributeData {
         let Written { prefix, local } = self.name;
         Attribute {
             name: Name { namespace, prefix: &text[prefix.range()], local: &text[local.range()] },
-            value: Value::new(&text[self.value.range()], Place::Attribute, self.plain),
+            value: self.value(text),
             span: Span { start: prefix.start, end: self.value.end + 1 },
             value_span: self.value,
         }
+    }
+
+    /// Its value.
+    #[inline]
+    pub(crate) fn value<'a>(&self, text: &'a str) -> Value<'a> {
+        Value::new(&text[self.value.range()], Place::Attribute, self.plain)
     }
 }
 

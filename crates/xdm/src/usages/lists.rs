@@ -40,9 +40,11 @@ pub(super) fn is_free(element: Element<'_>, rules: Rules) -> bool {
         let (local, attribute) = UNIQUE[own.kind];
         let mut others =
             parent.node().elements_named(RESOURCE_LISTS, local).filter(|other| *other != element);
-        others.all(|other| {
-            let value = other.attribute("", attribute).map(|attribute| attribute.value);
-            value.is_none_or(|value| meant(local, value.text(), rules) != own.value)
+        let is_of_users = is_of_users(local, rules);
+        others.all(|other| match other.value_of("", attribute) {
+            Some(value) if is_of_users => meant(local, value.text(), rules) != own.value,
+            Some(value) => value != *own.value,
+            None => true,
         })
     });
     is_alone && check_within(element, rules).is_ok()
@@ -107,10 +109,14 @@ fn sibling<'t>(child: Element<'t>, rules: Rules) -> Result<Option<Sibling<'t>>, 
     Ok(Some(Sibling { kind, value, element: child }))
 }
 
+/// Whether elements of this name differ only if the users do whom they name.
+fn is_of_users(local: &str, rules: Rules) -> bool {
+    local == "entry" && rules.tightenings.one_entry_per_user
+}
+
 /// What is to differ: the value, or the user that it names.
 fn meant<'t>(local: &str, value: Cow<'t, str>, rules: Rules) -> Cow<'t, str> {
-    let user =
-        if local == "entry" && rules.tightenings.one_entry_per_user { xui::same_owner(&value) } else { None };
+    let user = if is_of_users(local, rules) { xui::same_owner(&value) } else { None };
     user.map_or(value, |user| Cow::Owned(user.as_str().to_owned()))
 }
 

@@ -35,6 +35,8 @@ fn lists() -> impl Strategy<Value = Asked> {
         r#"<list name="b"><entry uri="sip:a@example.com"/><entry uri="sip:a@example.com"/></list>"#,
         r#"<list name="b"><list name="c"/><entry-ref ref="/a"/></list>"#,
         r#"<external anchor="ftp://a"/>"#,
+        r#"<entry uri="sip:A@EXAMPLE.com"/>"#,
+        r#"<entry uri="sip:a@EXAMPLE.com;x=1"/>"#,
         r#"<entry uri="sip:a@example.com"><display-name/><display-name/></entry>"#,
         r#"<entry uri="sip:a@example.com"/>"#,
         r#"<entry uri="sip:b@example.com"><display-name>B</display-name></entry>"#,
@@ -78,8 +80,10 @@ proptest! {
     #[test]
     fn whatever_is_asked_the_store_stays_valid_and_the_index_can_be_restored(
         requests in prop::collection::vec(prop_oneof![lists(), services()], 1..60),
+        profile in prop::sample::select(vec!["ietf", "oma"]),
     ) {
         let mut world = World::new();
+        world.set("profile", profile);
         let mut versions = BTreeSet::new();
         let mut before = Vec::new();
         for (who, method, target, body) in requests {

@@ -8,6 +8,7 @@ mod lists;
 mod load;
 mod message;
 mod report;
+mod rules;
 mod scan;
 pub(crate) mod soak;
 pub(crate) mod subject;
@@ -153,6 +154,9 @@ fn run_plan(plan: &Plan, report: &mut Report) -> Result<(), String> {
     if plan.wants("lists") && matches!(plan.subject, Subject::Rollcall { .. }) {
         let scale = if plan.tiny { lists::Scale::TINY } else { lists::Scale::FULL };
         lists::measure(plan, report, &scale)?;
+    }
+    if plan.wants("rules") && matches!(plan.subject, Subject::Rollcall { .. }) {
+        rules::measure(plan, report)?;
     }
     if plan.wants("memory") && !is_toy {
         memory(plan, report, 100_000)?;

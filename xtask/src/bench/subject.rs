@@ -23,6 +23,8 @@ pub(crate) enum Subject {
     Rollcall { shards: usize },
     /// The same as document servers: its address is that of HTTP.
     Xcap,
+    /// The same as Presence Server that has its presentities' rules, and as document servers.
+    Rules,
     /// The same as Resource List Server.
     Lists {
         /// Milliseconds in which changes of a list are gathered.
@@ -43,7 +45,7 @@ impl Subject {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Rollcall { .. } => "rollcall",
-            Self::Xcap | Self::Lists { .. } => "rollcall",
+            Self::Xcap | Self::Rules | Self::Lists { .. } => "rollcall",
             Self::Bare => "floor",
             Self::Toy => "toy",
             Self::Floor(_) => "floor",
@@ -62,6 +64,8 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddrV4,
     /// Where it answers HTTP, if it does.
     admin: Option<SocketAddrV4>,
+    /// Where it has documents beside its SIP address.
+    pub(crate) web: Option<SocketAddrV4>,
     pid: Pid,
     clock: ClockId,
     child: Option<Child>,
@@ -74,6 +78,7 @@ impl Running {
         let address = free_address()?;
         let mut data = None;
         let mut admin = None;
+        let mut web = None;
         let mut command = match subject {
             Subject::Rollcall { shards } => {
                 let folder = data.insert(temporary_folder()?);
@@ -90,15 +95,19 @@ impl Running {
             Subject::Xcap => {
                 let folder = data.insert(temporary_folder()?);
                 let admin = admin.insert(free_address()?);
-                let settings = [
-                    "shards=1".to_owned(),
-                    "xdm.root=/xcap-root".to_owned(),
-                    "aggregation-proxy.threads=1".to_owned(),
-                    "aggregation-proxy.client-rate=0".to_owned(),
-                    "aggregation-proxy.user-rate=0".to_owned(),
-                    super::xcap::listen(address),
-                ];
-                rollcall("release", &open(), free_address()?, *admin, folder, &settings)
+                rollcall("release", &open(), free_address()?, *admin, folder, &documents(address))
+            }
+            Subject::Rules => {
+                let folder = data.insert(temporary_folder()?);
+                let admin = admin.insert(free_address()?);
+                rollcall(
+                    "release",
+                    &open(),
+                    address,
+                    *admin,
+                    folder,
+                    &documents(*web.insert(free_address()?)),
+                )
             }
             Subject::Bare => itself(&["bench-bare".to_owned(), address.to_string()])?,
             Subject::Toy => itself(&["bench-toy".to_owned(), address.to_string()])?,
@@ -107,7 +116,15 @@ impl Running {
                 let pid = Pid::from_raw(*pid);
                 let clock =
                     ClockId::pid_cpu_clock_id(pid).map_err(|error| format!("process {pid}: {error}"))?;
-                return Ok(Self { address: *address, admin: None, pid, clock, child: None, data: None });
+                return Ok(Self {
+                    address: *address,
+                    admin: None,
+                    web: None,
+                    pid,
+                    clock,
+                    child: None,
+                    data: None,
+                });
             }
         };
         let quiet = std::env::var_os("BENCH_LOG").is_none();
@@ -116,13 +133,15 @@ impl Running {
         let child = spawn_on(cores, command)?;
         let pid = Pid::from_raw(child.id() as i32);
         let clock = ClockId::pid_cpu_clock_id(pid).map_err(|error| format!("process {pid}: {error}"))?;
-        let mut running = Self { address, admin, pid, clock, child: Some(child), data };
+        let mut running = Self { address, admin, web, pid, clock, child: Some(child), data };
         match subject {
             Subject::Floor(_) => running.wait_until_bound()?,
             Subject::Xcap | Subject::Bare => running.wait_until_it_accepts()?,
-            Subject::Rollcall { .. } | Subject::Lists { .. } | Subject::Toy | Subject::Other { .. } => {
-                running.wait_until_it_answers()?
-            }
+            Subject::Rollcall { .. }
+            | Subject::Rules
+            | Subject::Lists { .. }
+            | Subject::Toy
+            | Subject::Other { .. } => running.wait_until_it_answers()?,
         }
         Ok(running)
     }
@@ -226,11 +245,37 @@ impl Running {
         Ok(before)
     }
 
+    /// Processor time, once there is no more work than an idle server has.
+    pub(crate) fn settled_cpu(&self) -> Result<Duration, String> {
+        let mut before = self.cpu()?;
+        for _ in 0..40 {
+            std::thread::sleep(Duration::from_millis(250));
+            let now = self.cpu()?;
+            if now - before < Duration::from_millis(5) {
+                return Ok(now);
+            }
+            before = now;
+        }
+        Ok(before)
+    }
+
     /// The page at `path` of its HTTP server.
     pub(crate) fn page(&self, path: &str) -> Result<String, String> {
         let admin = self.admin.ok_or("this subject has no HTTP server")?;
         page(admin, path)
     }
+}
+
+/// The settings of document servers at this address that refuse nobody for haste.
+fn documents(address: SocketAddrV4) -> [String; 6] {
+    [
+        "shards=1".to_owned(),
+        "xdm.root=/xcap-root".to_owned(),
+        "aggregation-proxy.threads=1".to_owned(),
+        "aggregation-proxy.client-rate=0".to_owned(),
+        "aggregation-proxy.user-rate=0".to_owned(),
+        super::xcap::listen(address),
+    ]
 }
 
 impl Drop for Running {

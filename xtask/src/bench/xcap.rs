@@ -197,21 +197,22 @@ fn own_cpu() -> Result<Duration, String> {
 }
 
 /// One connection.
-struct Client {
+pub(super) struct Client {
     stream: BufReader<TcpStream>,
     line: String,
     body: Vec<u8>,
 }
 
 impl Client {
-    fn connect(address: SocketAddrV4) -> Result<Self, String> {
+    pub(super) fn connect(address: SocketAddrV4) -> Result<Self, String> {
         let stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(|error| error.to_string())?;
         Ok(Self { stream: BufReader::with_capacity(32 << 10, stream), line: String::new(), body: Vec::new() })
     }
 
-    fn ask(&mut self, head: &str, body: &str) -> Result<u16, String> {
+    /// The status of the answer.
+    pub(super) fn ask(&mut self, head: &str, body: &str) -> Result<u16, String> {
         let request = [head, body].concat();
         self.stream.get_mut().write_all(request.as_bytes()).map_err(|error| error.to_string())?;
         let (mut status, mut length) = (0, 0);

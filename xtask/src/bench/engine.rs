@@ -28,6 +28,8 @@ pub(crate) struct Engine {
     began: Instant,
     swept_at: u64,
     serial: u32,
+    /// How long a turn leaves the processor to the server, between sending and receiving.
+    pub(crate) pause: Duration,
 }
 
 impl Engine {
@@ -46,6 +48,7 @@ impl Engine {
             began: Instant::now(),
             swept_at: 0,
             serial: 0,
+            pause: Duration::ZERO,
         })
     }
 
@@ -183,6 +186,12 @@ impl Engine {
     /// Sends what is queued, takes what has come and answers it, sends again what is overdue.
     /// Sleeps only if there was nothing, and not past `until`.
     pub(crate) fn turn(&mut self, until: Option<u64>) -> io::Result<()> {
+        if !self.pause.is_zero() {
+            for (wire, outbox) in self.wires.iter_mut().zip(&mut self.outboxes) {
+                wire.send(outbox)?;
+            }
+            std::thread::sleep(self.pause);
+        }
         let mut taken = 0;
         for (wire, outbox) in self.wires.iter_mut().zip(&mut self.outboxes) {
             wire.send(outbox)?;

@@ -291,20 +291,31 @@ fn flatness(plan: &Plan, report: &mut Report) -> Result<(), String> {
     Ok(())
 }
 
+/// Sockets of the generator where shards are compared: so many that chance gives each shard about the same share.
+const PEERS: usize = 256;
+/// How long the generator leaves both cores to the server there: more than it takes for all that is outstanding.
+const PAUSE: Duration = Duration::from_millis(3);
+
 /// Two shards beside one.
 ///
-/// With as many cores as shards and generator need, the rates would tell. On two cores the generator takes its part
-/// of one of them, so the cost tells: what two cores could serve is bounded by the busier thread.
+/// With as many cores as shards and generator need, the rates would tell. On two cores the cost tells: what two cores
+/// could serve is bounded by the busier thread. The generator sends all it may and then leaves both cores to the server
+/// for a while; if it went on, a shard would find one message at a time and spend itself on waking up. Peers are many, as
+/// the kernel spreads them, not messages, over the shards' sockets.
 fn shards(plan: &Plan, report: &mut Report) -> Result<(), String> {
     let mut one = (0.0, 0.0);
     for shards in [1, 2] {
         say::step(&format!("{shards} shards"));
         let cores: Vec<usize> = (0..shards).collect();
         let subject = Subject::Rollcall { shards };
-        let mut bench = Bench::start(&subject, &cores, &plan.setting, plan.span)?;
-        bench.present(1000)?;
+        let setting = Setting { sockets: plan.setting.sockets.max(PEERS), ..plan.setting.clone() };
+        let mut bench = Bench::start(&subject, &cores, &setting, plan.span)?;
+        bench.present(4000)?;
+        bench.engine.pause = PAUSE;
         let publish = busiest(&mut bench, |bench| bench.publish())?;
+        bench.engine.pause = Duration::ZERO;
         bench.watch(0, 10)?;
+        bench.engine.pause = PAUSE;
         let notify = busiest(&mut bench, |bench| bench.fan_out(16 * shards))?;
         report.check(subject.name(), &bench.engine.book.seen);
         if shards == 1 {

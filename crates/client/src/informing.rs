@@ -11,8 +11,8 @@ use sip_stack::subscriber::{self, Lists, State, Termination, Watch};
 use tokio::sync::mpsc;
 
 use crate::Identity;
-use crate::engine::{Order, Told};
-use crate::leash::Leash;
+use crate::engine::Told;
+use crate::leash::Subscribed;
 
 /// What one who asked who watches hears.
 #[derive(Clone, Debug)]
@@ -52,30 +52,8 @@ pub struct Watchers {
     pub received_at: Timestamp,
 }
 
-/// A subscription to watcher information, RFC 3857. Dropping the handle unsubscribes without waiting for the answer.
-#[derive(Debug)]
-pub struct Informing {
-    leash: Leash,
-    events: mpsc::UnboundedReceiver<WatchersEvent>,
-}
-
-impl Informing {
-    pub(crate) fn start(target: Identity, expires: Duration, orders: &mpsc::UnboundedSender<Order>) -> Self {
-        let (sender, events) = mpsc::unbounded_channel();
-        let order = |usage| Order::Inform { target, expires, events: sender, usage };
-        Self { leash: Leash::order(orders, order), events }
-    }
-
-    /// What happens next; `None` after [`WatchersEvent::Over`], or if the client was closed.
-    pub async fn next(&mut self) -> Option<WatchersEvent> {
-        self.events.recv().await
-    }
-
-    /// Ends the subscription; the last events can still be read with [`next`](Self::next).
-    pub async fn unsubscribe(&mut self) {
-        self.leash.unsubscribe().await;
-    }
-}
+/// A subscription to watcher information, RFC 3857.
+pub type Informing = Subscribed<WatchersEvent>;
 
 /// The watchers of one resource as the engine follows them.
 pub(crate) struct Informed {

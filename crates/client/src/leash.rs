@@ -5,6 +5,35 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::Order;
 
+/// A subscription with everything that happens to it, event by event. Dropping the handle unsubscribes without waiting for
+/// the answer.
+#[derive(Debug)]
+pub struct Subscribed<E> {
+    leash: Leash,
+    events: mpsc::UnboundedReceiver<E>,
+}
+
+impl<E> Subscribed<E> {
+    /// Orders a subscription whose events go to the sender in the order.
+    pub(crate) fn order(
+        orders: &mpsc::UnboundedSender<Order>,
+        order: impl FnOnce(mpsc::UnboundedSender<E>, oneshot::Sender<Usage>) -> Order,
+    ) -> Self {
+        let (sender, events) = mpsc::unbounded_channel();
+        Self { leash: Leash::order(orders, |usage| order(sender, usage)), events }
+    }
+
+    /// What happens next; `None` after the event that says that it is over, or if the client was closed.
+    pub async fn next(&mut self) -> Option<E> {
+        self.events.recv().await
+    }
+
+    /// Ends the subscription; the last events can still be read with [`next`](Self::next).
+    pub async fn unsubscribe(&mut self) {
+        self.leash.unsubscribe().await;
+    }
+}
+
 /// Ends the subscription when it is dropped, without waiting for the answer.
 #[derive(Debug)]
 pub(crate) struct Leash {

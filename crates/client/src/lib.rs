@@ -50,6 +50,7 @@ pub use error::{ConnectError, FetchError, PublishError};
 pub use following::{Followed, Following};
 pub use identity::{Identity, IdentityError};
 pub use informing::{Informing, Watchers, WatchersEvent};
+pub use leash::Subscribed;
 pub use listing::{ListEvent, Listed, Listing, Member};
 pub use options::Options;
 pub use publication::{Change, Publication};
@@ -110,19 +111,24 @@ impl Client {
 
     /// Watches all in a list until the handle is dropped or [`Listing::unsubscribe`] is called.
     pub fn watch_list(&self, list: Listed) -> Listing {
-        Listing::start(list, self.options.subscription, &self.orders)
+        let expires = self.options.subscription;
+        Listing::order(&self.orders, |events, usage| Order::WatchList { list, expires, events, usage })
     }
 
     /// Asks who watches a presentity, which is mostly oneself, until the handle is dropped or
     /// [`Informing::unsubscribe`] is called. What is decided about watchers goes the way of documents:
     /// [`xdm::XdmClient::decide`].
     pub fn watchers(&self, target: Identity) -> Informing {
-        Informing::start(target, self.options.subscription, &self.orders)
+        self.inform(target, self.options.subscription)
     }
 
     /// Asks once who watches. The last event is [`WatchersEvent::Over`].
     pub fn watchers_once(&self, target: Identity) -> Informing {
-        Informing::start(target, core::time::Duration::ZERO, &self.orders)
+        self.inform(target, core::time::Duration::ZERO)
+    }
+
+    fn inform(&self, target: Identity, expires: core::time::Duration) -> Informing {
+        Informing::order(&self.orders, |events, usage| Order::Inform { target, expires, events, usage })
     }
 
     /// Follows documents of a user, named as below the XCAP root and escaped as in a URI:

@@ -14,8 +14,8 @@ use sip_stack::subscriber::{self, Lists, Termination, Watch};
 use tokio::sync::mpsc;
 
 use crate::Identity;
-use crate::engine::{Order, Told};
-use crate::leash::Leash;
+use crate::engine::Told;
+use crate::leash::Subscribed;
 
 /// Which list is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,30 +73,8 @@ pub enum ListEvent {
     Over(Termination),
 }
 
-/// A subscription to a list. Dropping the handle unsubscribes without waiting for the answer.
-#[derive(Debug)]
-pub struct Listing {
-    leash: Leash,
-    events: mpsc::UnboundedReceiver<ListEvent>,
-}
-
-impl Listing {
-    pub(crate) fn start(list: Listed, expires: Duration, orders: &mpsc::UnboundedSender<Order>) -> Self {
-        let (sender, events) = mpsc::unbounded_channel();
-        let order = |usage| Order::WatchList { list, expires, events: sender, usage };
-        Self { leash: Leash::order(orders, order), events }
-    }
-
-    /// What happens next; `None` after [`ListEvent::Over`], or if the client was closed.
-    pub async fn next(&mut self) -> Option<ListEvent> {
-        self.events.recv().await
-    }
-
-    /// Ends the subscription; the last events can still be read with [`next`](Self::next).
-    pub async fn unsubscribe(&mut self) {
-        self.leash.unsubscribe().await;
-    }
-}
+/// A subscription to a list.
+pub type Listing = Subscribed<ListEvent>;
 
 impl Listed {
     /// The list of these users, sent along to `rls` at the domain of who watches.

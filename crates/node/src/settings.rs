@@ -120,6 +120,27 @@ pub struct Settings {
     pub limits: Limits,
 }
 
+impl Default for Settings {
+    /// The Presence Server alone, with no domain, nobody who may do anything for others, and the paces of the standards.
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            listeners: Vec::new(),
+            authentication: sip_stack::auth::Settings::default(),
+            policy: Policy::default(),
+            entitlement: Entitlement::default(),
+            publications: Lifetimes::HOUR,
+            subscriptions: Lifetimes::HOUR,
+            pace: Duration::from_secs(5),
+            lists: None,
+            documents: None,
+            changes_pace: Duration::from_secs(5),
+            oversize: Oversize::Datagram,
+            limits: Limits::default(),
+        }
+    }
+}
+
 /// Who may use which function at all, whoever else has a say in it; who may watch is in [`Policy`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entitlement {

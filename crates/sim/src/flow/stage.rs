@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use documents::rules::SubHandling;
-use node::{Entitlement, Limits, Listener, Lists, Oversize, Peer, Settings};
+use node::{Listener, Lists, Oversize, Peer, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch, composition};
 use rls::service::Policy as ListPolicy;
 use sip::Aor;
@@ -33,15 +33,8 @@ pub(crate) fn defaults() -> Settings {
             roots: vec!["https://xcap.example.com".into()],
             ..Policy::default()
         },
-        entitlement: Entitlement::default(),
-        publications: Lifetimes::HOUR,
-        subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,
-        lists: None,
-        documents: None,
-        changes_pace: Duration::from_secs(5),
-        oversize: Oversize::Datagram,
-        limits: Limits::default(),
+        ..Settings::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use node::{Entitlement, Limits, Listener, Oversize, Settings};
+use node::{Limits, Listener, Oversize, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sip_stack::Protocol;
 
@@ -109,14 +109,10 @@ fn settings(random: &mut Random) -> Settings {
             roots: vec![ROOT.into()],
             ..Policy::default()
         },
-        entitlement: Entitlement::default(),
         publications: lifetimes,
         subscriptions: lifetimes,
         pace: Duration::from_secs(*random.pick(&[0, 0, 1, 5])),
-        documents: None,
-        changes_pace: Duration::from_secs(5),
         oversize,
-        lists: None,
         limits: Limits {
             window: *random.pick(&[1, 2, 64]),
             turn: *random.pick(&[1, 3, 256]),
@@ -124,5 +120,6 @@ fn settings(random: &mut Random) -> Settings {
             watcher: *random.pick(&[1, 2, 2000]),
             ..Limits::default()
         },
+        ..Settings::default()
     }
 }

@@ -2,16 +2,13 @@
 //! its 200 and per refresh, and resident octets per subscription, without any socket. Sizes are the arguments.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring program, for a terminal")]
 
-use std::sync::Arc;
+mod common;
+
 use std::time::Duration;
 
-use node::door::{Entry, ShardId, enter};
-use node::{
-    Answer, Effects, Entitlement, Epoch, Limits, Listener, Oversize, Place, Question, Settings, Shard,
-};
-use presence::{Lifetimes, Policy, PublishPolicy, Watch};
-use sip::{Message, Name};
-use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
+use sip::Name;
+
+use common::{World, cpu, field, ok, resident};
 
 /// Watchers of each presentity.
 const WATCHERS: usize = 10;
@@ -19,51 +16,18 @@ const WATCHERS: usize = 10;
 const OPERATIONS: usize = 40_000;
 const BATCH: usize = 200;
 
-fn settings() -> Settings {
-    Settings {
-        domains: vec!["example.com".into()],
-        listeners: vec![Listener { protocol: Protocol::Udp, sent_by: "127.0.0.1:5060".into() }],
-        authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
-        policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone, ..Policy::default() },
-        entitlement: Entitlement::default(),
-        publications: Lifetimes::HOUR,
-        subscriptions: Lifetimes::HOUR,
-        pace: Duration::ZERO,
-        lists: None,
-        documents: None,
-        changes_pace: Duration::ZERO,
-        oversize: Oversize::Datagram,
-        limits: Limits { watcher: usize::MAX, ..Limits::default() }, // a few watch everybody
-    }
-}
-
-struct World {
-    shard: Shard,
-    settings: Arc<Settings>,
-    out: Effects,
-    now: Timestamp,
-    flow: Flow,
+struct Crowd {
+    world: World,
     /// Our tag by dialog.
     tags: Vec<String>,
     entity_tags: Vec<String>,
     random: u64,
 }
 
-impl World {
+impl Crowd {
     fn new() -> Self {
-        let settings = Arc::new(settings());
-        let place = Place { shard: ShardId(0), shards: 1, epoch: Epoch(1) };
-        let remote = "127.0.0.1:7000".parse().unwrap();
-        Self {
-            shard: Shard::new(Arc::clone(&settings), place, [7; 32]),
-            settings,
-            out: Effects::default(),
-            now: Timestamp::from_secs(1_700_000_000),
-            flow: Flow { protocol: Protocol::Udp, local: Local(0), remote, connection: Connection::NONE },
-            tags: Vec::new(),
-            entity_tags: Vec::new(),
-            random: 88_172_645_463_325_252,
-        }
+        let (tags, entity_tags) = (Vec::new(), Vec::new());
+        Self { world: World::new(None), tags, entity_tags, random: 88_172_645_463_325_252 }
     }
 
     fn draw(&mut self, below: usize) -> usize {
@@ -73,45 +37,28 @@ impl World {
         (self.random % below as u64) as usize
     }
 
-    fn take(&mut self, bytes: &[u8]) {
-        self.now = self.now + Duration::from_micros(20);
-        if let Entry::Deliver { message, .. } = enter(bytes, self.flow, &self.settings, 1, &mut self.out) {
-            self.shard.receive(self.now, self.flow, &message, &mut self.out);
-        }
-        for enquiry in self.out.take_enquiries() {
-            self.shard.documents(self.now, &enquiry, Ok(nothing(&enquiry.question)), &mut self.out);
-        }
-    }
-
-    /// All messages of the batch; it is empty then.
-    fn flush(&mut self) -> Vec<Vec<u8>> {
-        let sent = self.out.outgoing().map(|message| [message.head, message.body].concat()).collect();
-        self.out.clear();
-        sent
-    }
-
     /// Lets the node handle these; gives what it says, and adds to `spent` what that cost.
     fn measured(&mut self, requests: &[Vec<u8>], spent: &mut Duration) -> Vec<Vec<u8>> {
         let start = cpu();
-        requests.iter().for_each(|request| self.take(request));
+        requests.iter().for_each(|request| self.world.take(request));
         *spent += cpu() - start;
-        self.flush()
+        self.world.flush()
     }
 
     fn grow(&mut self, subscriptions: usize) {
         for index in self.tags.len()..subscriptions {
             let user = index / WATCHERS;
             if index % WATCHERS == 0 {
-                self.take(&publish(user, 1, None));
-                let answer = self.flush();
+                self.world.take(&publish(user, 1, None));
+                let answer = self.world.flush();
                 self.entity_tags.push(field(&answer[0], Name::SipETag));
             }
-            self.take(&subscribe(user, index, 1, None));
-            let said = self.flush();
+            self.world.take(&subscribe(user, index, 1, None));
+            let said = self.world.flush();
             let to = field(&said[0], Name::To);
             self.tags.push(to.rsplit("tag=").next().unwrap().to_owned());
-            said.iter().filter_map(|notify| ok(notify)).for_each(|answer| self.take(&answer));
-            self.flush();
+            said.iter().filter_map(|notify| ok(notify)).for_each(|answer| self.world.take(&answer));
+            self.world.flush();
         }
     }
 
@@ -201,40 +148,17 @@ fn subscribe(user: usize, watcher: usize, cseq: usize, tag: Option<&str>) -> Vec
     .into_bytes()
 }
 
-fn ok(notify: &[u8]) -> Option<Vec<u8>> {
-    let message = Message::parse(notify, &sip::Limits::default()).unwrap();
-    message.method()?;
-    let mut bytes = Vec::new();
-    sip::respond(&mut bytes, &message, 200, None, None).finish(&[]);
-    Some(bytes)
-}
-
-fn field(message: &[u8], name: Name) -> String {
-    Message::parse(message, &sip::Limits::default()).unwrap().get(name).unwrap().to_owned()
-}
-
-/// CPU time of this thread so far: what other programs do on the machine does not count, but for the caches.
-fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
-}
-
-fn resident() -> usize {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
-
 fn main() {
     let mut sizes: Vec<usize> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     if sizes.is_empty() {
         sizes = vec![1_000, 10_000, 100_000, 1_000_000];
     }
-    let mut world = World::new();
+    let mut crowd = Crowd::new();
     println!("{:>12} {:>12} {:>12} {:>18}", "", "NOTIFY ns", "refresh ns", "B per subscription");
     for (number, size) in sizes.into_iter().enumerate() {
-        world.grow(size);
+        crowd.grow(size);
         let rounds =
-            (0..3).map(|round| (world.notify(3 * number + round), world.refresh(3 * number + round)));
+            (0..3).map(|round| (crowd.notify(3 * number + round), crowd.refresh(3 * number + round)));
         let mut rounds: Vec<_> = rounds.collect();
         rounds.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
         let notify = rounds[0].0;
@@ -243,13 +167,5 @@ fn main() {
         let own = size * (24 + 32) + size / WATCHERS * (24 + 32);
         let each = resident().saturating_sub(own) / size;
         println!("{size:>12} {notify:>12.0} {refresh:>12.0} {each:>18}");
-    }
-}
-
-/// The answer of a store without documents.
-fn nothing(question: &Question) -> Answer {
-    match question {
-        Question::Documents(_) => Answer::Documents(Vec::new()),
-        Question::Services(_) => Answer::Services(Vec::new()),
     }
 }

@@ -1,35 +1,22 @@
 //! What a message costs a shard without any socket: nanoseconds per operation, printed as a table.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring program, for a terminal")]
 
-use std::sync::Arc;
+mod common;
+
 use std::time::Duration;
 
-use node::door::{Entry, ShardId, enter};
-use node::{
-    Answer, Effects, Entitlement, Epoch, Limits, Listener, Lists, Oversize, Place, Question, Settings, Shard,
-};
-use presence::{Lifetimes, Policy, PublishPolicy, Watch};
-use sip::{Message, Name};
-use sip_stack::{Connection, Flow, Local, Protocol, Timestamp};
+use node::Lists;
+use sip::Name;
+use sip_stack::{Flow, Local, Protocol};
 
-fn settings() -> Settings {
-    Settings {
-        domains: vec!["example.com".into()],
-        listeners: [Protocol::Udp, Protocol::Tcp]
-            .map(|protocol| Listener { protocol, sent_by: "127.0.0.1:5060".into() })
-            .to_vec(),
-        authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
-        policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone, ..Policy::default() },
-        entitlement: Entitlement::default(),
-        publications: Lifetimes::HOUR,
-        subscriptions: Lifetimes::HOUR,
-        pace: Duration::ZERO,
-        lists: Some(Lists { server: Some("sip:rls@example.com".into()), ..Lists::default() }),
-        documents: None,
-        changes_pace: Duration::from_secs(5),
-        oversize: Oversize::Datagram,
-        limits: Limits { watcher: usize::MAX, ..Limits::default() }, // a few watch everybody
-    }
+use common::{World, cpu, field, ok, resident};
+
+fn with_lists() -> World {
+    World::new(Some(Lists { server: Some("sip:rls@example.com".into()), ..Lists::default() }))
+}
+
+fn etag(response: &[u8]) -> String {
+    field(response, Name::SipETag)
 }
 
 const BODY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
@@ -63,68 +50,9 @@ fn subscribe(user: usize, watcher: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-struct World {
-    shard: Shard,
-    settings: Arc<Settings>,
-    out: Effects,
-    now: Timestamp,
-    flow: Flow,
-}
-
-impl World {
-    fn new() -> Self {
-        let settings = Arc::new(settings());
-        let place = Place { shard: ShardId(0), shards: 1, epoch: Epoch(1) };
-        let remote = "127.0.0.1:7000".parse().unwrap();
-        Self {
-            shard: Shard::new(Arc::clone(&settings), place, [7; 32]),
-            settings,
-            out: Effects::default(),
-            now: Timestamp::from_secs(1_700_000_000),
-            flow: Flow { protocol: Protocol::Udp, local: Local(0), remote, connection: Connection::NONE },
-        }
-    }
-
-    fn take(&mut self, bytes: &[u8]) {
-        self.now = self.now + Duration::from_micros(10);
-        if let Entry::Deliver { message, .. } = enter(bytes, self.flow, &self.settings, 1, &mut self.out) {
-            self.shard.receive(self.now, self.flow, &message, &mut self.out);
-        }
-        for enquiry in self.out.take_enquiries() {
-            self.shard.documents(self.now, &enquiry, Ok(nothing(&enquiry.question)), &mut self.out);
-        }
-    }
-
-    /// All messages of the batch, whole; the batch is empty then.
-    fn flush(&mut self) -> Vec<Vec<u8>> {
-        let sent = self.out.outgoing().map(|message| [message.head, message.body].concat()).collect();
-        self.out.clear();
-        sent
-    }
-}
-
-fn ok(notify: &[u8]) -> Option<Vec<u8>> {
-    let message = Message::parse(notify, &sip::Limits::default()).unwrap();
-    message.method()?;
-    let mut bytes = Vec::new();
-    sip::respond(&mut bytes, &message, 200, None, None).finish(&[]);
-    Some(bytes)
-}
-
-fn etag(response: &[u8]) -> String {
-    let message = Message::parse(response, &sip::Limits::default()).unwrap();
-    message.get(Name::SipETag).unwrap().to_owned()
-}
-
-/// CPU time of this thread so far: what other programs do on the machine does not count.
-fn cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
-}
-
 fn main() {
     let rounds: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(200);
-    let mut world = World::new();
+    let mut world = with_lists();
     let users = 100;
     let watchers = 100;
 
@@ -246,7 +174,7 @@ fn settle(world: &mut World, later: Duration) -> (u32, Duration) {
 
 /// What lists cost: a member's change in a list of 100, the first full state of 500, and the memory of 10 000 lists.
 fn lists(rounds: usize) {
-    let mut world = World::new();
+    let mut world = with_lists();
     world.flow = Flow { protocol: Protocol::Tcp, local: Local(1), ..world.flow };
     let users = 500;
     let mut tags: Vec<String> = Vec::new();
@@ -267,7 +195,7 @@ fn lists(rounds: usize) {
         notifies as usize / lists
     );
 
-    let mut world = World::new();
+    let mut world = with_lists();
     world.flow = Flow { protocol: Protocol::Tcp, local: Local(1), ..world.flow };
     let (members, watchers) = (100, 100);
     for (user, tag) in tags.iter_mut().enumerate().take(members) {
@@ -302,7 +230,7 @@ fn lists(rounds: usize) {
     let told_each = told as f64 / f64::from(notifies);
     println!("{:40} {each:8.0} ns, {told_each:.0} per NOTIFY", "a member's change in a list of 100");
 
-    let mut world = World::new();
+    let mut world = with_lists();
     world.flow = Flow { protocol: Protocol::Tcp, local: Local(1), ..world.flow };
     let users = 2000;
     for user in 0..users {
@@ -327,18 +255,4 @@ fn lists(rounds: usize) {
         grown / 1_048_576.0,
         grown / 500_000.0
     );
-}
-
-/// Memory of this process that is in use, octets.
-fn resident() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
-}
-
-/// The answer of a store without documents.
-fn nothing(question: &Question) -> Answer {
-    match question {
-        Question::Documents(_) => Answer::Documents(Vec::new()),
-        Question::Services(_) => Answer::Services(Vec::new()),
-    }
 }

@@ -1,12 +1,12 @@
 //! A whole node as a shell would run it: a door, its shards, the rows they ask to keep, and the documents they ask for; no
 //! thread and no socket.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use node::{
-    Effects, Enquiry, Entry, Epoch, Metrics, Partition, Place, Row, RowChange, Settings, Shard, ShardId,
-    StandingQuestion, Storage,
+    Effects, Enquiry, Entry, Epoch, Metrics, Partition, Place, Row, RowChange, RowKey, Settings, Shard,
+    ShardId, StandingQuestion, Storage,
 };
 use presence::Standing;
 use sip_stack::{Flow, Timestamp};
@@ -21,6 +21,16 @@ pub struct Said {
     pub flow: Flow,
     /// The whole message.
     pub bytes: Vec<u8>,
+}
+
+/// Does to kept rows what a node asks for.
+pub fn keep(rows: &mut BTreeMap<RowKey, Row>, changes: impl IntoIterator<Item = RowChange>) {
+    for change in changes {
+        match change {
+            RowChange::Put(row) => drop(rows.insert(row.key, row)),
+            RowChange::Delete { key, .. } => drop(rows.remove(&key)),
+        }
+    }
 }
 
 /// The shards of one node. Rows come out of `rows`, messages out of each call.

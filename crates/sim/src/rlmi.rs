@@ -22,6 +22,28 @@ pub struct List {
     pub resources: Vec<Resource>,
 }
 
+/// How far a watcher has been told of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// The last version; none before the first.
+    pub version: Option<u32>,
+    /// Versions were missed: the watcher asks for all.
+    pub gap: bool,
+}
+
+impl Told {
+    /// RFC 4662 §5.6: whether a list is news. A full one makes up for what was missed.
+    pub fn hear(&mut self, list: &List) -> bool {
+        if self.version.is_some_and(|version| list.version <= version) {
+            return false;
+        }
+        let skips = self.version.is_none_or(|version| list.version > version + 1);
+        self.gap = !list.full && (self.gap || skips);
+        self.version = Some(list.version);
+        true
+    }
+}
+
 /// One resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {

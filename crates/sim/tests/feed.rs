@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use documents::xcap_diff::{Change, Content, Found, XcapDiff};
-use node::{Entitlement, Epoch, Limits, Listener, Oversize, Row, RowChange, RowKey, Settings};
-use presence::{Lifetimes, Policy, PublishPolicy, Watch};
-use sim::host::{Host, Said};
+use node::{Epoch, Limits, Listener, Row, RowKey, Settings};
+use presence::{Policy, PublishPolicy, Watch};
+use sim::host::{Host, Said, keep};
 use sim::library::Library;
 use sim::random::Random;
 use sim::wire::Message;
@@ -93,15 +93,11 @@ impl World {
             listeners: vec![Listener { protocol: Protocol::Udp, sent_by: "192.0.2.250:5060".into() }],
             authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
             policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone, ..Policy::default() },
-            entitlement: Entitlement::default(),
-            publications: Lifetimes::HOUR,
-            subscriptions: Lifetimes::HOUR,
             pace: Duration::ZERO,
-            lists: None,
             documents: Some(Arc::new(Xdms::new(servers))),
             changes_pace: Duration::from_millis(*random.pick(&[0, 500, 5_000])),
-            oversize: Oversize::Datagram,
             limits,
+            ..Settings::default()
         });
         let library = Library::with_delay(Duration::from_millis(*random.pick(&[0, 5, 300])));
         let (host, said) = Host::start(START, settings.clone(), 2, Epoch(1), seed, [], library.clone());
@@ -233,12 +229,7 @@ impl World {
     }
 
     fn deliver(&mut self, said: Vec<Said>) -> Result<(), String> {
-        for change in self.host.take_rows() {
-            match change {
-                RowChange::Put(row) => drop(self.rows.insert(row.key, row)),
-                RowChange::Delete { key, .. } => drop(self.rows.remove(&key)),
-            }
-        }
+        keep(&mut self.rows, self.host.take_rows());
         for said in said {
             let message = Message::read(&said.bytes)?;
             if message.method() == Some("NOTIFY") && self.random.below(10) < self.loss {

@@ -7,11 +7,9 @@ use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use node::{
-    Entitlement, Epoch, Foreign, Limits, Listener, Lists, Oversize, Peer, Row, RowChange, RowKey, Settings,
-};
-use presence::{Lifetimes, Policy, PublishPolicy, Watch};
-use sim::host::{Host, Said};
+use node::{Epoch, Foreign, Listener, Lists, Peer, Row, RowKey, Settings};
+use presence::{Policy, PublishPolicy, Watch};
+use sim::host::{Host, Said, keep};
 use sim::library::Library;
 use sim::manners::Manners;
 use sim::random::Random;
@@ -59,20 +57,14 @@ fn settings(index: usize, window: Duration) -> Arc<Settings> {
             entitled: sip_stack::auth::Entitled::of(["sip:w0@a.example", "sip:w1@b.example"]),
             ..Policy::default()
         },
-        entitlement: Entitlement::default(),
-        publications: Lifetimes::HOUR,
-        subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,
-        documents: None,
-        changes_pace: Duration::from_secs(5),
         lists: Some(Lists {
             server: Some(format!("sip:rls@{}", DOMAINS[index])),
             window,
             foreign,
             ..Lists::default()
         }),
-        oversize: Oversize::Datagram,
-        limits: Limits::default(),
+        ..Settings::default()
     })
 }
 
@@ -95,20 +87,17 @@ struct Watcher {
     cseq: u32,
     tag: Option<String>,
     heard: u32,
-    version: Option<u32>,
+    told: rlmi::Told,
     rows: BTreeMap<String, Option<String>>,
-    gap: bool,
 }
 
 impl Watcher {
     fn apply(&mut self, list: &rlmi::List) {
-        if self.version.is_some_and(|version| list.version <= version) {
+        if !self.told.hear(list) {
             return;
         }
-        self.gap |= !list.full && self.version.is_none_or(|version| list.version > version + 1);
-        self.version = Some(list.version);
         if list.full {
-            (self.rows, self.gap) = (BTreeMap::new(), false);
+            self.rows.clear();
         }
         for resource in &list.resources {
             let shown = resource.instance.as_ref().map(|(state, reason, document)| {
@@ -196,12 +185,7 @@ impl World {
         }
         let node = &mut self.nodes[index];
         let changes = node.host.as_mut().map(Host::take_rows).unwrap_or_default();
-        for change in changes {
-            match change {
-                RowChange::Put(row) => drop(node.rows.insert(row.key, row)),
-                RowChange::Delete { key, .. } => drop(node.rows.remove(&key)),
-            }
-        }
+        keep(&mut node.rows, changes);
     }
 
     fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
@@ -251,7 +235,7 @@ impl World {
         }
         let answer = message.answer(200, "OK").close(Vec::new()).print();
         self.send(watcher_address(index), node_address(index), answer);
-        if self.watchers[index].gap {
+        if self.watchers[index].told.gap {
             self.subscribe(index);
         }
     }

@@ -5,9 +5,9 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use node::{Entitlement, Epoch, Limits, Listener, Lists, Oversize, Row, RowChange, RowKey, Settings};
-use presence::{Lifetimes, Policy, PublishPolicy, Watch};
-use sim::host::{Host, Said};
+use node::{Epoch, Listener, Lists, Row, RowKey, Settings};
+use presence::{Policy, PublishPolicy, Watch};
+use sim::host::{Host, Said, keep};
 use sim::library::Library;
 use sim::random::Random;
 use sim::wire::Message;
@@ -25,15 +25,9 @@ fn settings(window: Duration) -> Arc<Settings> {
         listeners: vec![Listener { protocol: Protocol::Udp, sent_by: "192.0.2.250:5060".into() }],
         authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
         policy: Policy { watch: Watch::Everyone, publish: PublishPolicy::Everyone, ..Policy::default() },
-        entitlement: Entitlement::default(),
-        publications: Lifetimes::HOUR,
-        subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,
-        documents: None,
-        changes_pace: Duration::from_secs(5),
         lists: Some(Lists { server: Some("sip:rls@example.com".into()), window, ..Lists::default() }),
-        oversize: Oversize::Datagram,
-        limits: Limits::default(),
+        ..Settings::default()
     })
 }
 
@@ -45,21 +39,17 @@ fn flow(host: u8) -> Flow {
 /// What the watcher holds.
 #[derive(Default)]
 struct Table {
-    version: Option<u32>,
+    told: rlmi::Told,
     rows: BTreeMap<String, Option<String>>,
-    /// Versions were missed: the watcher asks for all.
-    gap: bool,
 }
 
 impl Table {
     fn apply(&mut self, list: &rlmi::List) {
-        if self.version.is_some_and(|version| list.version <= version) {
+        if !self.told.hear(list) {
             return;
         }
-        self.gap |= !list.full && self.version.is_none_or(|version| list.version > version + 1);
-        self.version = Some(list.version);
         if list.full {
-            (self.rows, self.gap) = (BTreeMap::new(), false);
+            self.rows.clear();
         }
         for resource in &list.resources {
             let gone = resource
@@ -164,12 +154,7 @@ impl World {
             let answer = message.answer(200, "OK").close(Vec::new()).print();
             waiting.extend(self.host.receive(self.now, said.flow, &answer));
         }
-        for change in self.host.take_rows() {
-            match change {
-                RowChange::Put(row) => drop(self.rows.insert(row.key, row)),
-                RowChange::Delete { key, .. } => drop(self.rows.remove(&key)),
-            }
-        }
+        keep(&mut self.rows, self.host.take_rows());
     }
 
     /// Lets so much time pass.
@@ -300,7 +285,7 @@ fn who_watches_a_list_knows_in_the_end_what_single_subscriptions_show() {
                 0 => members = world.edit(),
                 1 => world.subscribe(),
                 2 => world.crash(),
-                3 if world.table.gap => world.subscribe(),
+                3 if world.table.told.gap => world.subscribe(),
                 _ => world.publish(member),
             }
             let pause = world.random.below(2500);
@@ -308,7 +293,7 @@ fn who_watches_a_list_knows_in_the_end_what_single_subscriptions_show() {
         }
         world.lossy = false;
         world.pass(Duration::from_secs(40));
-        if world.table.gap {
+        if world.table.told.gap {
             world.subscribe();
             world.pass(Duration::from_secs(10));
         }

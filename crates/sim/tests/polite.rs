@@ -7,9 +7,9 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use node::{Entitlement, Epoch, Limits, Listener, Oversize, Row, RowChange, RowKey, Settings};
+use node::{Epoch, Limits, Listener, Row, RowKey, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
-use sim::host::{Host, Said};
+use sim::host::{Host, Said, keep};
 use sim::library::Library;
 use sim::pidf;
 use sim::random::Random;
@@ -40,19 +40,15 @@ fn settings(random: &mut Random) -> Arc<Settings> {
             roots: vec!["http://xcap.example.com".into()],
             ..Policy::default()
         },
-        entitlement: Entitlement::default(),
         publications: lifetimes,
         subscriptions: lifetimes,
         pace: Duration::from_secs(*random.pick(&[0, 1, 5])),
-        documents: None,
-        changes_pace: Duration::from_secs(5),
-        lists: None,
-        oversize: Oversize::Datagram,
         limits: Limits {
             unanswered: *random.pick(&[1, 3]),
             window: *random.pick(&[1, 64]),
             ..Limits::default()
         },
+        ..Settings::default()
     })
 }
 
@@ -387,12 +383,7 @@ impl World {
                 self.take(more);
             }
         }
-        for change in self.host.take_rows() {
-            match change {
-                RowChange::Put(row) => drop(self.rows.insert(row.key, row)),
-                RowChange::Delete { key, .. } => drop(self.rows.remove(&key)),
-            }
-        }
+        keep(&mut self.rows, self.host.take_rows());
     }
 
     fn pass(&mut self, until: Timestamp) {

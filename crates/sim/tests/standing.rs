@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use documents::rules::SubHandling;
-use node::{Entitlement, Epoch, Limits, Listener, Oversize, Settings, StandingQuestion};
-use presence::{Lifetimes, Policy, PublishPolicy, Watch};
+use node::{Epoch, Limits, Listener, Settings, StandingQuestion};
+use presence::{Policy, PublishPolicy, Watch};
 use sim::host::Host;
 use sim::library::Library;
 use sip::Aor;
@@ -24,15 +24,10 @@ fn settings(parked: usize) -> Arc<Settings> {
         listeners: vec![Listener { protocol: Protocol::Udp, sent_by: "192.0.2.250:5060".into() }],
         authentication: sip_stack::auth::Settings { open: true, ..Default::default() },
         policy: Policy { watch: Watch::Oneself, publish: PublishPolicy::Oneself, ..Policy::default() },
-        entitlement: Entitlement::default(),
-        publications: Lifetimes::HOUR,
-        subscriptions: Lifetimes::HOUR,
         pace: Duration::ZERO,
-        lists: None,
-        documents: None,
         changes_pace: Duration::ZERO,
-        oversize: Oversize::Datagram,
         limits: Limits { parked, ..Limits::default() },
+        ..Settings::default()
     })
 }
 

@@ -6,6 +6,8 @@ use node::{Epoch, Row, RowChange, RowKey};
 use store::disk::{SimDisk, SimFault, Tail};
 use store::{Durability, EmbeddedLog, Options, Repair};
 
+use crate::host::keep;
+
 /// The log and the disk under it, beside the plain history of what was written.
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -78,7 +80,7 @@ impl Ledger {
         let mut state = self.kept.clone();
         let mut fits = (state == *found).then_some(self.durable);
         for (index, batch) in self.loose.iter().enumerate() {
-            apply(&mut state, batch);
+            keep(&mut state, batch.iter().cloned());
             if state == *found {
                 fits = Some(self.durable + index as u64 + 1);
             }
@@ -116,7 +118,7 @@ impl Ledger {
     fn promised(&mut self) {
         self.durable = self.batches();
         for batch in self.loose.drain(..) {
-            apply(&mut self.kept, &batch);
+            keep(&mut self.kept, batch);
         }
     }
 
@@ -135,18 +137,5 @@ impl Ledger {
         let left = self.disk.restart(tail);
         self.log = None;
         self.disk = left;
-    }
-}
-
-fn apply(state: &mut BTreeMap<RowKey, Row>, batch: &[RowChange]) {
-    for change in batch {
-        match change {
-            RowChange::Put(row) => {
-                state.insert(row.key, row.clone());
-            }
-            RowChange::Delete { key, .. } => {
-                state.remove(key);
-            }
-        }
     }
 }

@@ -31,8 +31,8 @@ pub(crate) fn run() -> Result<(), String> {
         let gone = row.files.iter().filter(|file| !root.join(file).exists());
         odd.extend(gone.map(|file| format!("{}:{}: {file} is not there", row.table, row.line)));
     }
-    let told: BTreeSet<&Source> = rows.iter().map(|row| &row.source).collect();
-    let documents: BTreeSet<&String> = rows.iter().map(|row| &row.source.0).collect();
+    let told: BTreeSet<Source> = rows.iter().flat_map(Row::sources).collect();
+    let documents: BTreeSet<&String> = rows.iter().map(|row| &row.document).collect();
     for (source, places) in &cited {
         if documents.contains(&source.0) && !told.contains(source) {
             say::line(&format!("cited, in no table: {} §{} ({})", source.0, source.1, places[0]));
@@ -40,9 +40,9 @@ pub(crate) fn run() -> Result<(), String> {
     }
     for document in documents {
         let of =
-            |state: &str| rows.iter().filter(|row| row.source.0 == *document && row.state == state).count();
-        let uncited = rows.iter().filter(|row| row.source.0 == *document && row.state == "yes");
-        let uncited = uncited.filter(|row| !cited.contains_key(&row.source)).count();
+            |state: &str| rows.iter().filter(|row| row.document == *document && row.state == state).count();
+        let uncited = rows.iter().filter(|row| row.document == *document && row.state == "yes");
+        let uncited = uncited.filter(|row| !row.sources().any(|source| cited.contains_key(&source))).count();
         say::line(&format!(
             "{document}: {} yes ({uncited} of them not cited), {} partial, {} no, {} not judged",
             of("yes"),
@@ -58,9 +58,17 @@ pub(crate) fn run() -> Result<(), String> {
 struct Row {
     table: String,
     line: usize,
-    source: Source,
+    document: String,
+    /// At least one.
+    sections: Vec<String>,
     state: String,
     files: Vec<String>,
+}
+
+impl Row {
+    fn sources(&self) -> impl Iterator<Item = Source> {
+        self.sections.iter().map(|section| (self.document.clone(), section.clone()))
+    }
 }
 
 /// `rfc3903.md` is about `RFC 3903`, `oma-prs.md` about `OMA PRS`.
@@ -72,14 +80,15 @@ fn document(name: &str) -> Option<String> {
     stem.strip_prefix("oma-").map(|word| format!("OMA {}", word.to_uppercase()))
 }
 
-/// The rows `| section | subject | state | where | shown by |`; paths are those words with a slash, in backticks.
+/// The rows `| section | subject | state | where | shown by |`, of several sections if commas part them; paths are those
+/// words with a slash, in backticks.
 fn read_table(table: &str, text: &str, odd: &mut Vec<String>) -> Vec<Row> {
     let Some(document) = document(table) else { return Vec::new() };
     let mut rows = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let cells: Vec<&str> = line.trim().trim_matches('|').split('|').map(str::trim).collect();
-        let is_row = line.starts_with('|') && cells[0].starts_with(|letter: char| letter.is_ascii_digit());
-        if !is_row {
+        let sections: Vec<&str> = cells[0].split(", ").collect();
+        if !line.starts_with('|') || !sections.iter().copied().all(is_section) {
             continue;
         }
         if cells.len() != 5 {
@@ -93,7 +102,8 @@ fn read_table(table: &str, text: &str, odd: &mut Vec<String>) -> Vec<Row> {
         rows.push(Row {
             table: table.to_owned(),
             line: index + 1,
-            source: (document.clone(), cells[0].to_owned()),
+            document: document.clone(),
+            sections: sections.into_iter().map(str::to_owned).collect(),
             state: cells[2].to_owned(),
             files: paths
                 .filter(|path| path.contains('/'))
@@ -104,12 +114,23 @@ fn read_table(table: &str, text: &str, odd: &mut Vec<String>) -> Vec<Row> {
     rows
 }
 
-/// Every `RFC dddd §x` and `OMA PRS §x` in Rust files and flows, with the files that say it.
+/// Numbers with full stops between them; the first may be the letter of an appendix.
+fn is_section(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (first, rest) = text.split_once('.').unwrap_or((text, "0"));
+    let is_letter = matches!(first.as_bytes(), [letter] if letter.is_ascii_uppercase());
+    (is_number(first) || is_letter) && rest.split('.').all(is_number)
+}
+
+/// Every section that Rust files, flows and cases cite, with the files that do.
 fn cited(root: &Path) -> Result<BTreeMap<Source, Vec<String>>, String> {
     let list =
         run::output(Command::new("git").current_dir(root).args(["ls-files", "-co", "--exclude-standard"]))?;
     let mut found: BTreeMap<Source, Vec<String>> = BTreeMap::new();
-    for path in list.lines().filter(|path| path.ends_with(".rs") || path.contains("/flows/")) {
+    for path in list
+        .lines()
+        .filter(|path| path.ends_with(".rs") || path.contains("/flows/") || path.ends_with(".case"))
+    {
         let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
         for source in citations(&text) {
             let places = found.entry(source).or_default();
@@ -121,7 +142,7 @@ fn cited(root: &Path) -> Result<BTreeMap<Source, Vec<String>>, String> {
     Ok(found)
 }
 
-/// `RFC 3261 §8.1, §12` cites two sections; a full stop at the end belongs to the sentence.
+/// `RFC 3261 §8.1.1, §12.1.1` cites two sections; a full stop at the end belongs to the sentence.
 fn citations(text: &str) -> Vec<Source> {
     let mut found = Vec::new();
     let mut document = None;
@@ -155,10 +176,11 @@ mod tests {
 
     #[test]
     fn citations_are_found_with_their_document() {
-        let text = "/// As RFC 3261 §8.1.1, §12 and RFC 6665 §4.1.2. See OMA PRS §5.2 (RFC 3903 §4.5) or §9.";
+        let text =
+            "/// As RFC 3261 §8.1.1, §12.1.1 and RFC 6665 §4.1.2. See OMA PRS §5.2 (RFC 3903 §4.5) or §9.";
         let expected = [
             source("RFC 3261", "8.1.1"),
-            source("RFC 3261", "12"),
+            source("RFC 3261", "12.1.1"),
             source("RFC 6665", "4.1.2"),
             source("OMA PRS", "5.2"),
             source("RFC 3903", "4.5"),
@@ -169,11 +191,15 @@ mod tests {
     #[test]
     fn a_table_is_read_and_odd_rows_are_named() {
         let text = "# T\n| § | a | b | c | d |\n|---|---|---|---|---|\n| 4.5 | Removing | yes | `crates/x/src/y.rs` | `crates/sim/flows/` |\n\
-                    | 5 | Odd | maybe | | |\n| 6 | Short | yes |\n";
+                    | A.1, 7 | Two | yes | | |\n| 5 | Odd | maybe | | |\n| 6 | Short | yes |\n";
         let mut odd = Vec::new();
         let rows = read_table("rfc3903.md", text, &mut odd);
-        assert_eq!(rows.len(), 2);
-        assert_eq!(rows[0].source, source("RFC 3903", "4.5"));
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows[0].sources().collect::<Vec<_>>(), [source("RFC 3903", "4.5")]);
+        assert_eq!(
+            rows[1].sources().collect::<Vec<_>>(),
+            [source("RFC 3903", "A.1"), source("RFC 3903", "7")]
+        );
         assert_eq!(rows[0].files, ["crates/x/src/y.rs", "crates/sim/flows"]);
         assert_eq!(odd.len(), 2);
     }

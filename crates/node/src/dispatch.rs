@@ -156,7 +156,7 @@ impl Refused {
             Self::NotAcceptable => 406,          // RFC 3261 §21.4.7
             Self::Full | Self::Documents => 503, // RFC 3261 §21.5.4
             Self::Storage => 500,
-            Self::NotEntitled => 403, // OMA PRS §B.1.15
+            Self::NotEntitled => 403, // OMA PRS §4.8
             Self::WatcherFull => 480, // as where a presentity has enough watchers; 403 would speak of the presentity
             Self::Subscription(refusal) => refusal.status(),
             Self::Presence(refusal) => refusal.status(),

@@ -1,7 +1,7 @@
 //! Watches every message between a node and its peers, and objects to what no node may say.
 //!
 //! These are the rules that hold in every flow and every simulated run, so that no test needs to repeat them:
-//! answers return what the request brought (RFC 3261 §8.2.6), a retransmission gets the same answer (§17.2.2),
+//! answers return what the request brought (RFC 3261 §8.2.6.2), a retransmission gets the same answer (§17.2.2),
 //! the 200 of a SUBSCRIBE goes before its NOTIFY, the CSeq of a dialog only rises (§12.2.1.1) also over restarts,
 //! one NOTIFY at a time is open per dialog, none follows the one that ended the subscription (RFC 6665 §4.4.1),
 //! none tells of more time than was granted (§4.2.2), and no entity-tag is given twice (RFC 3903 §6).

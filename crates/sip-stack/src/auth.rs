@@ -1,4 +1,4 @@
-//! Who sent a request: digest credentials, trusted peers, or nobody. RFC 3261 §22, RFC 7616, RFC 8760, RFC 3325.
+//! Who sent a request: digest credentials, trusted peers, or nobody. RFC 3261 §22.4, RFC 7616, RFC 8760, RFC 3325.
 
 mod caller;
 mod challenge;

@@ -1,4 +1,4 @@
-//! One non-INVITE client transaction together with its request, RFC 3261 §17.1.2.
+//! One non-INVITE client transaction together with its request, RFC 3261 §17.1.2.2.
 
 use core::time::Duration;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Digest challenges and credentials as header fields: RFC 3261 §22.4, RFC 7616 §3.3 and §3.4, RFC 8760 §2.
+//! Digest challenges and credentials as header fields: RFC 3261 §22.4, RFC 7616 §3.3 and §3.4, RFC 8760 §2.7.
 
 use core::fmt;
 

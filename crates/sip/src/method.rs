@@ -11,19 +11,19 @@ pub enum Method<'a> {
     Notify,
     /// RFC 3903
     Publish,
-    /// RFC 3261 §10
+    /// RFC 3261, of registrars
     Register,
-    /// RFC 3261 §11
+    /// RFC 3261 §11.2
     Options,
     /// RFC 3428
     Message,
-    /// RFC 3261 §13
+    /// RFC 3261, of sessions
     Invite,
-    /// RFC 3261 §13
+    /// RFC 3261, of sessions
     Ack,
-    /// RFC 3261 §15
+    /// RFC 3261, of sessions
     Bye,
-    /// RFC 3261 §9
+    /// RFC 3261 §9.2
     Cancel,
     /// RFC 6086
     Info,

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 pub use resolver::Dns;
 
-/// Longest search in all, whatever the name servers do. A caller waits (RFC 3263 §2).
+/// Longest search in all, whatever the name servers do. A caller waits.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// Most servers of a service that are looked up; more would only make a caller wait for longer.
 const SERVERS_MAX: usize = 16;

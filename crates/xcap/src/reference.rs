@@ -20,7 +20,7 @@ pub struct Reference<'a> {
     pub branch: Option<Branch<'a>>,
     /// The path below the branch: `index`, or `oma_status-icon/face`. Empty for a collection that is a whole branch.
     pub name: String,
-    /// Whether the path ends with a slash and so names a collection, RFC 5875 §4.
+    /// Whether the path ends with a slash and so names a collection, RFC 5875 §4.1.
     pub is_collection: bool,
     /// The node selector, if the separator is there.
     pub node: Option<&'a str>,

@@ -146,7 +146,7 @@ mod tests {
     fn good_citations_pass() {
         for line in [
             "RFC 3903 §4.5",
-            "RFC 3261 §8.1, §12 and RFC 6665 §4.1.2",
+            "RFC 3261 §8.1.1, §12.1.1 and RFC 6665 §4.1.2",
             "RFC 3863",
             "as the RFC says, and other RFCs",
             "OMA PRS §5.2",

@@ -6,7 +6,7 @@ use xml::schema::{ANY_URI, Grammar, Invalid, STRING, Vocabulary};
 use super::NAMESPACE;
 
 xml::schema! {
-    namespace NAMESPACE from "RFC 4825 §12.2";
+    namespace NAMESPACE from "RFC 4825 §12.2.1.2";
 
     element XCAP_CAPS = "xcap-caps" [] (AUIDS, EXTENSIONS?, NAMESPACES, other*);
     element AUIDS = "auids" [] (AUID*);

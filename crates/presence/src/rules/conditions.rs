@@ -149,7 +149,7 @@ impl Group {
     }
 }
 
-/// The user that a rule's URI names. A sips URI names the same user as the sip URI (RFC 3261 §19.1); other schemes never
+/// The user that a rule's URI names. A sips URI names the same user as the sip URI (RFC 3261 §19.1.1); other schemes never
 /// do (RFC 5025 §3.1.1.2), and only users of sip and tel can ask.
 fn user(id: &str) -> Option<Aor> {
     match Uri::parse(id.trim()).ok()? {

@@ -80,7 +80,7 @@ words! {
         Everyone = "everyone",
     }
 
-    /// A digest algorithm, RFC 8760 §2.
+    /// A digest algorithm, RFC 8760 §2.1.
     DigestAlgorithm {
         /// SHA-256, RFC 7616.
         Sha256 = "SHA-256",

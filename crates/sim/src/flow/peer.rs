@@ -199,7 +199,7 @@ impl Peer {
         subscribers.find(|own| own.subscribe.get("Call-ID") == call_id).map(|own| own.tag.clone())
     }
 
-    /// CANCEL and ACK belong to the request before them, RFC 3261 §9.1, §17.1.1.3.
+    /// CANCEL and ACK belong to the request before them, RFC 3261 §9.1.
     fn companion(&self, method: &str) -> Result<Message, String> {
         let (_, last) = self.last.as_ref().ok_or("nothing was said before")?;
         let mut request = Message::new(format!("{method} {} SIP/2.0", last.uri().unwrap_or_default()));

@@ -1,4 +1,4 @@
-//! The subscriber's side of a dialog, made by the first NOTIFY. RFC 6665 §4.4.1, RFC 3261 §12.
+//! The subscriber's side of a dialog, made by the first NOTIFY. RFC 6665 §4.4.1, RFC 3261 §12.1.2.
 
 use sip::{Message, Name, NameAddr, Uri};
 
@@ -34,7 +34,7 @@ impl Dialog {
         cseq > self.remote_cseq
     }
 
-    /// NOTIFY is a target refresh request, RFC 6665 §4.4.1; the route set stays (RFC 3261 §12.2).
+    /// NOTIFY is a target refresh request, RFC 6665 §4.4.1; the route set stays (RFC 3261 §12.2.1.2).
     pub(super) fn follow(&mut self, notify: &Message<'_>, cseq: u32) {
         self.remote_cseq = cseq;
         if let Some(target) = contact(notify) {

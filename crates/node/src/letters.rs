@@ -1,5 +1,8 @@
 //! What owners tell each other: within a shard, across the shards of a node, later across nodes.
 
+use std::sync::Arc;
+
+use presence::Standing;
 use rls::BackendName;
 use sip::Aor;
 use sip_stack::interest::{Asker, Interest, Shown};
@@ -20,6 +23,12 @@ pub enum Letter {
     NoForeignInterest(BackendName, Asker),
     /// Shows it.
     Shown(Shown),
+    /// Asks a presentity what its rules let somebody do, by all his proven names, now and whenever that changes.
+    FollowStanding(Aor, Asker, Arc<[Aor]>),
+    /// Asks it that no more.
+    UnfollowStanding(Aor, Asker),
+    /// Says it; nothing if that cannot be known here.
+    Standing(Asker, Option<Box<Standing>>),
     /// Tells a watcher's home how many subscriptions it has in a shard.
     Subscriptions(Aor, ShardId, usize),
     /// Tells a shard whether a watcher has as many subscriptions as it may.

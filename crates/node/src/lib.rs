@@ -15,6 +15,7 @@ pub mod record;
 mod services;
 pub mod settings;
 pub mod shard;
+mod standing;
 mod telling;
 mod watchers;
 
@@ -25,3 +26,4 @@ pub use metrics::{Histogram, MetricKind, Metrics, Sizes};
 pub use record::{Epoch, Kind, Partition, Row, RowChange, RowKey};
 pub use settings::{Entitlement, Foreign, Limits, Listener, Lists, Oversize, Peer, Settings};
 pub use shard::{Place, Shard, Storage};
+pub use standing::standing;

@@ -406,7 +406,7 @@ impl Owners {
             }
             Role::Changes => {
                 let aor = Aor::parse(stored.owner).ok()?;
-                let place = self.followers.place(&aor, || Changes::new(aor.clone()));
+                let place = self.followers.place(&aor, || Changes::new(aor.clone(), numbers.serial()));
                 let followers = self.followers.get_mut(place)?;
                 (place, followers.restore_subscription(numbers, row.id, stored, &mut self.changes)?)
             }

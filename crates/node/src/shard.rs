@@ -227,6 +227,13 @@ impl Shard {
         for place in self.owners.lists.places() {
             self.with_list(place, out, |list, terms, _, outbox| list.reauthorize(now, terms, outbox));
         }
+        for place in self.owners.followers.places() {
+            let Owners { followers, changes, .. } = &mut self.owners;
+            if let (Some(followers), Some(terms)) = (followers.get_mut(place), self.settings.changes()) {
+                followers.reauthorize(&terms, changes);
+                self.drain(Owner::followers(place), out);
+            }
+        }
         if others {
             self.renew_backends(now, out);
         }

@@ -3,9 +3,11 @@
 use documents::rules::SubHandling;
 use sip::Aor;
 use sip_stack::Timestamp;
-use sip_stack::interest::Shown;
+use sip_stack::interest::{Asker, Shown};
 use sip_stack::subscriptions::{self, Stored};
 use xcap::Want;
+
+use crate::presentity::Standing;
 
 /// The effects of one or more events, in order. A caller's buffer: an event costs no allocation for it.
 #[derive(Debug, Default)]
@@ -22,6 +24,8 @@ pub struct Outbox {
     pub shown: Vec<Shown>,
     /// Whether some of them are to be looked at: call [`crate::Presentity::show`] when there is time.
     pub showing: bool,
+    /// What they are told that others may do who asked for that.
+    pub standings: Vec<(Asker, Standing)>,
     /// What was decided about watchers, for an audit trail; `None` while nobody keeps one.
     pub rulings: Option<Vec<Ruling>>,
     /// Numbers for the operator.

@@ -9,6 +9,7 @@ mod notifying;
 mod publishing;
 mod rows;
 mod rulebook;
+mod standings;
 mod subscribing;
 mod waking;
 
@@ -29,6 +30,7 @@ use interests::Interests;
 pub use judging::Standing;
 pub use publishing::{Publish, Published};
 use rulebook::Rulebook;
+use standings::Standings;
 pub use subscribing::{Subscribe, Subscribed};
 
 use crate::composition::Composer;
@@ -135,6 +137,7 @@ pub struct Presentity {
     composed_until: Option<i64>,
     changed_at: Timestamp,
     interests: Interests,
+    standings: Standings,
     /// Subscriptions that ended undecided.
     waiting: Vec<Waiting>,
     /// `None` while nobody asks for watcher information.
@@ -172,6 +175,7 @@ impl Presentity {
             composed_until: None,
             changed_at: Timestamp::ZERO,
             interests: Interests::default(),
+            standings: Standings::default(),
             waiting: Vec::new(),
             winfo: None,
             rulebook: Rulebook::default(),
@@ -194,6 +198,7 @@ impl Presentity {
             && self.removed.is_empty()
             && self.watchers.is_empty()
             && self.interests.len() == 0
+            && self.standings.is_empty()
             && self.winfo.as_ref().is_none_or(|winfo| winfo.interested.is_empty())
     }
 

@@ -9,6 +9,7 @@ mod outbox;
 mod refusal;
 mod resource;
 mod rows;
+mod standings;
 mod subscriber;
 mod telling;
 mod wish;
@@ -23,12 +24,14 @@ use sip_stack::notifier::{Outcome, Subscription};
 use sip_stack::subscriptions::{self, Ended, Notify, Owed, SubscriptionId, Subscriptions};
 use xcap::{Change, Followed, Found, Tree, Unavailable, Want};
 
+use crate::request::Standing;
 use crate::xdms::Xdms;
 use log::Log;
+use standings::Standings;
 use subscriber::Subscriber;
 
 pub use asking::Subscribe;
-pub use outbox::Outbox;
+pub use outbox::{Ask, Outbox};
 pub use refusal::Refusal;
 pub use wish::{Mode, Wish};
 
@@ -89,19 +92,23 @@ impl<'a> Terms<'a> {
 #[derive(Debug)]
 pub struct Changes {
     aor: Aor,
+    serial: u32,
     subscriptions: Subscriptions<Subscriber>,
     followed: BTreeMap<Want, Followed>,
+    standings: Standings,
     log: Log,
     changed_at: Timestamp,
 }
 
 impl Changes {
-    /// Nobody subscribes yet.
-    pub fn new(aor: Aor) -> Self {
+    /// Nobody subscribes yet. `serial` tells it from others at the same place.
+    pub fn new(aor: Aor, serial: u32) -> Self {
         Self {
             aor,
+            serial,
             subscriptions: Subscriptions::default(),
             followed: BTreeMap::new(),
+            standings: Standings::default(),
             log: Log::default(),
             changed_at: Timestamp::ZERO,
         }
@@ -110,6 +117,11 @@ impl Changes {
     /// The address-of-record of the Request-URI.
     pub fn aor(&self) -> &Aor {
         &self.aor
+    }
+
+    /// Tells it from others at the same place.
+    pub fn serial(&self) -> u32 {
+        self.serial
     }
 
     /// Whether it can be forgotten.
@@ -174,6 +186,34 @@ impl Changes {
         }
     }
 
+    /// What the rules of somebody let a subscriber read now; `None` if that cannot be known. Who it is about is told what he
+    /// may read from now on, and that what he may read no more is gone.
+    pub fn standing(&mut self, item: u32, standing: Option<Standing>, out: &mut Outbox) {
+        if let Some(judge) = self.standings.told(item, standing) {
+            self.owe(|subscriber| subscriber.judges.contains(&judge), out);
+        }
+    }
+
+    /// Who may read what may be different now for everybody.
+    pub fn reauthorize(&mut self, terms: &Terms<'_>, out: &mut Outbox) {
+        let ids: Vec<_> = self.subscriptions.iter().map(|(id, ..)| id).collect();
+        for id in ids {
+            let identities = self.identities(id);
+            if let Some(subscriber) = self.subscriptions.data_mut(id) {
+                subscriber.resolve(&self.aor, terms.xdms, &identities);
+            }
+        }
+        self.follow(out);
+        self.owe(|_| true, out);
+    }
+
+    /// The proven names of a subscriber.
+    fn identities(&self, id: SubscriptionId) -> Vec<Aor> {
+        let subscription = self.subscription(id);
+        let names = subscription.into_iter().flat_map(Subscription::identities);
+        names.filter_map(|text| Aor::parse(text).ok()).collect()
+    }
+
     /// A document has changed: who follows it is told, at the pace of the package.
     pub fn changed(&mut self, now: Timestamp, terms: &Terms<'_>, change: &Change, out: &mut Outbox) {
         let mut is_known = false;
@@ -221,6 +261,8 @@ impl Changes {
         let after = trees(&self.followed);
         out.unfollow.extend(before.iter().filter(|tree| !after.contains(tree)).cloned());
         out.follow.extend(after.into_iter().filter(|tree| !before.contains(tree)));
+        let judges = self.subscriptions.iter().flat_map(|(_, _, subscriber)| &subscriber.judges);
+        self.standings.retain(judges.cloned().collect(), &mut out.asks);
         if !self.subscriptions.iter().any(|(_, _, subscriber)| subscriber.wants_history()) {
             self.log.clear();
         }

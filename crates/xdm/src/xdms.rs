@@ -13,7 +13,7 @@ use crate::authorize::{Deed, authorize, by_rules};
 use crate::entity_tags::EntityTags;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
-use crate::request::{Method, Request};
+use crate::request::{Method, Request, Standing};
 use crate::search;
 use crate::settings::Settings;
 use crate::snapshot::{Decision, Snapshot};
@@ -96,9 +96,27 @@ impl Xdms {
     }
 
     /// Whether a principal may read a document and be told of its changes. It says nothing about whether it is there.
-    pub fn may_read(&self, principal: &Principal, document: &DocumentSelector) -> bool {
+    /// `standing` is what the rules of its owner let him do, where [`Xdms::is_by_rules`].
+    pub fn may_read(
+        &self,
+        principal: &Principal,
+        document: &DocumentSelector,
+        standing: Option<&Standing>,
+    ) -> bool {
         let Some((_, usage)) = self.usages.find(&document.auid) else { return false };
-        authorize(principal, Deed::Read, usage.rights(&document.tree).read, &document.tree).is_ok()
+        let right = usage.rights(&document.tree).read;
+        match authorize(principal, Deed::Read, right, &document.tree) {
+            Ok(()) => true,
+            Err(Refusal::Forbidden) => by_rules(standing, right, usage, &document.name).is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    /// Whether the rules of the user whose tree it is say what a principal may read there.
+    pub fn is_by_rules(&self, principal: &Principal, auid: &str, tree: &Tree) -> bool {
+        let (Some((_, usage)), Tree::User(xui)) = (self.usages.find(auid), tree) else { return false };
+        let is_asked = matches!(usage.rights(tree).read, Right::Watcher | Right::Handler);
+        is_asked && matches!(principal, Principal::User(_)) && !principal.is(xui)
     }
 
     /// Who asks, by his proven names: the provider has names of its own.

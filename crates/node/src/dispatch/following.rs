@@ -14,11 +14,11 @@ use crate::shard::Shard;
 impl Shard {
     /// The followers that subscribe to a Request-URI, made if need be and if there is room.
     pub(super) fn followed(&mut self, aor: &Aor) -> Result<Owner, Refused> {
-        let followers = &mut self.owners.followers;
+        let Owners { followers, numbers, .. } = &mut self.owners;
         if followers.len() >= self.settings.limits.presentities && followers.find(aor).is_none() {
             return Err(Refused::Full);
         }
-        Ok(Owner::followers(followers.place(aor, || Changes::new(aor.clone()))))
+        Ok(Owner::followers(followers.place(aor, || Changes::new(aor.clone(), numbers.serial()))))
     }
 
     /// Takes an initial SUBSCRIBE.

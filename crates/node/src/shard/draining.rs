@@ -1,7 +1,10 @@
 //! What owners ask for after an event becomes effects of the shard.
 
 use sip::Aor;
+use sip_stack::interest::Asker;
 use sip_stack::subscriptions::{self, Gone, Stored};
+
+use xdm::changes::Ask;
 
 use super::Shard;
 use crate::deadlines::Wake;
@@ -74,6 +77,9 @@ impl Shard {
         let mut shown = core::mem::take(&mut self.owners.presence.shown);
         shown.drain(..).for_each(|shown| self.write_letter(Letter::Shown(shown), out));
         self.owners.presence.shown = shown;
+        for (asker, standing) in core::mem::take(&mut self.owners.presence.standings) {
+            self.write_letter(Letter::Standing(asker, Some(Box::new(standing))), out);
+        }
         if let Some(aor) = forgotten {
             self.owners.services.forget(place);
             self.owners.presentities.remove(place, &aor);
@@ -121,6 +127,7 @@ impl Shard {
     fn drain_followers(&mut self, place: u32, out: &mut Effects) {
         let owner = Owner::followers(place);
         let Some(followers) = self.owners.followers.get(place) else { return };
+        let serial = followers.serial();
         let outbox = &mut self.owners.changes;
         if !outbox.subscriptions.stored.is_empty() {
             let partition = Partition::of_hash(followers.aor().stable_hash());
@@ -136,6 +143,16 @@ impl Shard {
         let mut subscriptions = core::mem::take(&mut self.owners.changes.subscriptions);
         self.drain_subscriptions(owner, &mut subscriptions, out);
         self.owners.changes.subscriptions = subscriptions;
+        for ask in core::mem::take(&mut self.owners.changes.asks) {
+            let asker = |item| Asker { shard: self.place.shard.0, place, serial, item };
+            let letter = match ask {
+                Ask::Follow { item, presentity, identities } => {
+                    Letter::FollowStanding(presentity, asker(item), identities)
+                }
+                Ask::Unfollow { item, presentity } => Letter::UnfollowStanding(presentity, asker(item)),
+            };
+            self.write_letter(letter, out);
+        }
         if let Some(aor) = forgotten {
             self.owners.followers.remove(place, &aor);
         }

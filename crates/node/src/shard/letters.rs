@@ -10,6 +10,7 @@ use crate::effects::Effects;
 use crate::letters::Letter;
 use crate::owners::Owner;
 use crate::record::Partition;
+use crate::standing::standing;
 use crate::watchers::{Watchers, home};
 
 /// Presentities that show what is new in one turn.
@@ -25,13 +26,17 @@ impl Shard {
     /// Sends a letter on its way: to this shard itself without a detour.
     pub(super) fn write_letter(&mut self, letter: Letter, out: &mut Effects) {
         let to = match &letter {
-            Letter::Interest(aor, _) | Letter::NoInterest(aor, _) => {
+            Letter::Interest(aor, _)
+            | Letter::NoInterest(aor, _)
+            | Letter::FollowStanding(aor, ..)
+            | Letter::UnfollowStanding(aor, _) => {
                 ShardId::owner_of(Partition::of_hash(aor.stable_hash()), self.place.shards)
             }
             Letter::ForeignInterest(name, _) | Letter::NoForeignInterest(name, _) => {
                 foreign::owner_of(name, self.place.shards)
             }
             Letter::Shown(shown) => ShardId(shown.asker.shard),
+            Letter::Standing(asker, _) => ShardId(asker.shard),
             Letter::Subscriptions(watcher, ..) => home(watcher, self.place.shards),
             Letter::Full(shard, ..) => *shard,
         };
@@ -95,6 +100,27 @@ impl Shard {
             }
             Letter::ForeignInterest(name, interest) => self.foreign_interest(now, &name, &interest, out),
             Letter::NoForeignInterest(name, asker) => self.no_foreign_interest(now, &name, asker, out),
+            Letter::FollowStanding(aor, asker, identities) if self.has_room(&aor) => {
+                let place = self.presentity_for(&aor);
+                self.with_presentity(place, out, |presentity, terms, _, outbox| {
+                    presentity.follow_standing(now, terms, asker, identities, outbox);
+                });
+            }
+            Letter::FollowStanding(_, asker, _) => self.write_letter(Letter::Standing(asker, None), out),
+            Letter::UnfollowStanding(aor, asker) => {
+                if let Some(place) = self.owners.presentities.find(&aor) {
+                    self.with_presentity(place, out, |presentity, _, _, _| {
+                        presentity.unfollow_standing(asker);
+                    });
+                }
+            }
+            Letter::Standing(asker, told) => {
+                let followers = self.owners.followers.get_mut(asker.place);
+                let Some(followers) = followers.filter(|it| it.serial() == asker.serial) else { return };
+                let standing = told.map(|told| standing(*told));
+                followers.standing(asker.item, standing, &mut self.owners.changes);
+                self.drain(Owner::followers(asker.place), out);
+            }
             Letter::Subscriptions(watcher, shard, count) => {
                 self.count_watchers(out, |watchers, max, letters| {
                     watchers.reported(&watcher, shard, count, max, letters);

@@ -130,6 +130,7 @@ impl Presentity {
         self.interests.owe_all(out);
         self.owe_interested(out);
         self.settle_waiting(now, terms, out);
+        self.tell_standings(now, terms, out);
         self.arm_clock(now, out);
     }
 
@@ -188,7 +189,12 @@ impl Presentity {
     /// Asks to be woken when time changes the composed document or the rules that hold.
     pub(super) fn arm_clock(&mut self, now: Timestamp, out: &mut Outbox) {
         let edge = self.rulebook.authorization.next_edge(millis(now));
-        let Some(next) = [edge, self.composed_until, self.next_giveup()].into_iter().flatten().min() else {
+        // Who publishes is judged each time that he does; only who is told beforehand must be told again.
+        let publication = self.rulebook.publication.next_edge(millis(now));
+        let publication = publication.filter(|_| !self.standings.is_empty());
+        let Some(next) =
+            [edge, publication, self.composed_until, self.next_giveup()].into_iter().flatten().min()
+        else {
             return;
         };
         let at = Timestamp::from_millis(u64::try_from(next).unwrap_or(0)).next_quarter();

@@ -151,7 +151,8 @@ impl Presentity {
             self.watchers.owe_where(Owed::Change, &mut out.watchers, Watcher::sees_document);
             self.interests.owe_all(out);
         }
-        let sphere = if self.rulebook.authorization.depends_on_sphere() {
+        let rules = [&self.rulebook.authorization, &self.rulebook.publication];
+        let sphere = if rules.iter().any(|rules| rules.depends_on_sphere()) {
             self.composer.sphere(&self.publications, self.rulebook.permanent.as_ref(), now)
         } else {
             None

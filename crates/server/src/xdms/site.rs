@@ -212,12 +212,7 @@ impl<D: DocStore> XdmSite<D> {
             }
             _ => None,
         };
-        let standing = standing.map(|standing| xdm::Standing {
-            handling: standing.decision.handling,
-            shown: standing.decision.permissions,
-            published: standing.published,
-            permanent: standing.permanent,
-        });
+        let standing = standing.map(node::standing);
         match archive.answer(&Request { standing: standing.as_ref(), ..*request }).await {
             Ok(answer) => fitted(answer),
             Err(error) => fault(&error),

@@ -66,9 +66,7 @@ impl Changes {
     ) -> Result<Refreshed, Refusal> {
         let Refresh { identity, request, cseq, event, unless, .. } = refresh;
         let heard = self.subscriptions.hear(id, identity, request, cseq, Some(event))?;
-        let identities: Vec<Aor> = self.subscription(id).map_or_else(Vec::new, |subscription| {
-            subscription.identities().filter_map(|text| Aor::parse(text).ok()).collect()
-        });
+        let identities = self.identities(id);
         let subscriber = self.subscriptions.data_mut(id).ok_or(subscriptions::Refusal::NoSubscription)?;
         let uris = wish.uris.or_else(|| subscriber.wish.uris.clone());
         let before = core::mem::replace(&mut subscriber.wish, Wish { mode: wish.mode, uris });

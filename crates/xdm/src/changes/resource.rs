@@ -75,6 +75,16 @@ impl Resource {
         })
     }
 
+    /// The trees that it is in, or around.
+    pub(super) fn trees(&self) -> (&str, &[Tree]) {
+        match self {
+            Self::Document { document, .. } | Self::Component { document, .. } => {
+                (&document.auid, core::slice::from_ref(&document.tree))
+            }
+            Self::Collection { auid, trees, .. } => (auid, trees),
+        }
+    }
+
     /// What must be known for it.
     pub(super) fn wants(&self) -> Vec<Want> {
         match self {

@@ -8,6 +8,7 @@ use sip_stack::subscriptions::EntityTag;
 use xcap::{DocumentSelector, ETag, Want};
 
 use super::resource::Resource;
+use super::standings::Judge;
 use super::wish::{Mode, Wish};
 use crate::xdms::Xdms;
 
@@ -17,6 +18,8 @@ pub(super) struct Subscriber {
     pub(super) wish: Wish,
     /// In the order of the wish; nothing until they are found out.
     pub(super) resources: Vec<Resource>,
+    /// What must be known of the rules of others to say which of them it may read.
+    pub(super) judges: Vec<Judge>,
     /// The next NOTIFY tells everything, as the first does.
     pub(super) full: bool,
     /// What it knows, or may know if `full` is set.
@@ -57,7 +60,14 @@ impl Subscriber {
 
     /// One whose resources are yet to be found out.
     pub(super) fn restored(wish: Wish) -> Self {
-        Self { wish, resources: Vec::new(), full: true, knows: Knowledge::default(), telling: None }
+        Self {
+            wish,
+            resources: Vec::new(),
+            judges: Vec::new(),
+            full: true,
+            knows: Knowledge::default(),
+            telling: None,
+        }
     }
 
     /// Finds out what it is to. `own` is the user in the Request-URI.
@@ -66,6 +76,7 @@ impl Subscriber {
             Some(uris) => uris.iter().filter_map(|uri| Resource::of(uri, xdms, identities)).collect(),
             None => Resource::all_of(own, xdms).collect(),
         };
+        self.judges = Judge::of(&self.resources, xdms, identities);
     }
 
     pub(super) fn wants(&self) -> impl Iterator<Item = Want> {

@@ -11,6 +11,7 @@ use xcap::{DocumentSelector, ETag, Followed, NodeSelector, Terminal, Version, Wa
 
 use super::log::Log;
 use super::resource::Resource;
+use super::standings::{Judge, Standings};
 use super::subscriber::{self, Knowledge, Subscriber};
 use super::wish::Mode;
 use super::{Changes, Limits, Outbox, Terms};
@@ -30,16 +31,17 @@ impl Changes {
         id: SubscriptionId,
         out: &mut Outbox,
     ) -> Option<Notify<'_>> {
-        let Self { aor, subscriptions, followed, log, changed_at } = self;
+        let Self { aor, subscriptions, followed, standings, log, changed_at, .. } = self;
         let kept = terms.subscriptions(aor);
         let sent = subscriptions.turn(now, &kept, id, &mut out.subscriptions, |turn| {
             let is_known = |want: &Want| followed.get(want).is_some_and(Followed::is_known);
-            if !turn.data.wants().all(|want| is_known(&want)) {
+            if !turn.data.wants().all(|want| is_known(&want)) || !standings.are_known(&turn.data.judges) {
                 return Say::Later;
             }
             let identities: Vec<Aor> =
                 turn.subscription.identities().filter_map(|text| Aor::parse(text).ok()).collect();
-            let view = View { xdms: terms.xdms, principal: terms.xdms.principal(&identities), followed };
+            let (principal, judges) = (terms.xdms.principal(&identities), &turn.data.judges);
+            let view = View { xdms: terms.xdms, principal, judges, standings, followed };
             let (changes, knowledge) = told(turn.data, &view, log, terms.limits);
             if changes.is_empty() && !turn.word && !turn.data.full {
                 return Say::Nothing;
@@ -66,11 +68,13 @@ impl Changes {
     ) -> Option<Knowledge> {
         let (_, subscriber) = self.subscriptions.get(id)?;
         let is_known = |want: &Want| self.followed.get(want).is_some_and(Followed::is_known);
-        if !subscriber.wants().all(|want| is_known(&want)) {
+        let Self { followed, standings, .. } = self;
+        let judges = &subscriber.judges;
+        if !subscriber.wants().all(|want| is_known(&want)) || !standings.are_known(judges) {
             return None;
         }
         let principal = terms.xdms.principal(identities);
-        let view = View { xdms: terms.xdms, principal, followed: &self.followed };
+        let view = View { xdms: terms.xdms, principal, judges, standings, followed };
         Some(told(subscriber, &view, &self.log, terms.limits).1)
     }
 }
@@ -79,12 +83,15 @@ impl Changes {
 struct View<'a> {
     xdms: &'a Xdms,
     principal: Principal,
+    judges: &'a [Judge],
+    standings: &'a Standings,
     followed: &'a BTreeMap<Want, Followed>,
 }
 
 impl<'a> View<'a> {
     fn may_read(&self, document: &DocumentSelector) -> bool {
-        self.xdms.may_read(&self.principal, document)
+        let standing = self.standings.standing(self.judges, &document.tree);
+        self.xdms.may_read(&self.principal, document, standing)
     }
 
     fn get(&self, document: &DocumentSelector) -> Option<&'a Version> {

@@ -150,6 +150,8 @@ pub struct Entitlement {
     pub lists: Entitled,
     /// Subscriptions to watcher information.
     pub winfo: Entitled,
+    /// Subscriptions to changes of documents.
+    pub documents: Entitled,
 }
 
 /// The Resource List Server.

@@ -8,6 +8,7 @@ use sip_stack::auth::Caller;
 use sip_stack::dialog::{Dialog, LocalTag};
 use sip_stack::subscriptions::{Condition, Refresh, Refreshed, Refusal};
 use sip_stack::{Flow, Timestamp};
+use xdm::Principal;
 use xdm::changes;
 
 use super::{Package, Refused, expires};
@@ -173,7 +174,13 @@ impl Shard {
             Role::Presence if package.name != presence::PACKAGES[0] => {
                 entitlement.winfo.has(caller.identities())
             }
-            Role::Presence | Role::Changes => true,
+            Role::Presence => true,
+            Role::Changes => {
+                let servers = self.settings.documents.as_ref();
+                let is_provider =
+                    servers.is_some_and(|xdms| xdms.principal(caller.identities()) == Principal::Provider);
+                is_provider || entitlement.documents.has(caller.identities())
+            }
         }
     }
 

@@ -355,7 +355,7 @@ tables! {
         watch_lists: Vec<String> = Vec::new(), reload;
         /// Subscriptions to watcher information.
         winfo: Vec<String> = Vec::new(), reload;
-        /// Documents, by XCAP and by the JSON face.
+        /// Documents, by XCAP, by the JSON face and by subscriptions to their changes.
         xcap: Vec<String> = Vec::new(), reload;
     }
 

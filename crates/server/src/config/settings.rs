@@ -85,6 +85,7 @@ impl Config {
                 publish: entitled(&self.entitlement.publish),
                 lists: entitled(&self.entitlement.watch_lists),
                 winfo: entitled(&self.entitlement.winfo),
+                documents: self.entitled_to_xcap(),
             },
             publications: Lifetimes {
                 min: role.publication_min,

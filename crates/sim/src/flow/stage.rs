@@ -83,6 +83,7 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
                 "publish" => settings.entitlement.publish = entitled,
                 "lists" => settings.entitlement.lists = entitled,
                 "winfo" => settings.entitlement.winfo = entitled,
+                "documents" => settings.entitlement.documents = entitled,
                 other => return Err(format!("{other:?} is no function")),
             }
         }

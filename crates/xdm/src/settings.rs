@@ -17,6 +17,8 @@ pub struct Settings {
     pub domains: Vec<Box<str>>,
     /// Which users there are.
     pub users: Users,
+    /// Whose a list service is by the shape of its URI.
+    pub services: Services,
     /// The names by which the service provider subscribes to changes: it reads everything.
     pub providers: BTreeSet<Aor>,
     /// The XCAP root URIs under which the server is reached, the one to be printed first, without a slash at the end.
@@ -39,6 +41,26 @@ pub enum Users {
     Everybody,
     /// Whom the function knows.
     Known(Arc<dyn Fn(&Aor) -> bool + Send + Sync>),
+}
+
+/// Whose a list service is by the shape of its URI alone, as the OMA's SERVICE-URI-TEMPLATE has it: nobody else has a
+/// service of that URI.
+#[derive(Clone, Default)]
+pub enum Services {
+    /// No shape says it.
+    #[default]
+    Shapeless,
+    /// The function says whose a URI in canonical form is, if it is of the shape.
+    Shaped(Arc<dyn Fn(&str) -> Option<Aor> + Send + Sync>),
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Shapeless => "Shapeless",
+            Self::Shaped(_) => "Shaped(..)",
+        })
+    }
 }
 
 impl fmt::Debug for Users {
@@ -81,6 +103,14 @@ impl Settings {
     /// Whether a domain, in lower case, is one of ours.
     pub(crate) fn serves_domain(&self, domain: &str) -> bool {
         self.domains.is_empty() || self.domains.iter().any(|ours| **ours == *domain)
+    }
+
+    /// Whose the service of a canonical URI must be, if its shape says so.
+    pub(crate) fn service_owner(&self, uri: &str) -> Option<Aor> {
+        match &self.services {
+            Services::Shapeless => None,
+            Services::Shaped(owner) => owner(uri),
+        }
     }
 
     /// Whether the user is one of those that are listed; nobody is if everybody is served.

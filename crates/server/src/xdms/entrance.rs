@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use client::web::{Trust, TrustError};
 use node::Epoch;
-use sip::Aor;
+use rls::service::Template;
+use sip::{Aor, Uri};
 use sip_stack::auth::Authenticator;
 use store::docs::{DocStore, EmbeddedDocs, MemoryDocs, Options, Stats};
 use store::{OpenError, StoreError};
 use tokio::runtime::{self, Runtime};
 use xdm::proxy::Routes;
-use xdm::{Settings, Tightenings, Xdms};
+use xdm::{Services, Settings, Tightenings, Xdms};
 
 use super::archive::{Archive, Hearer};
 use super::counts::XdmCounts;
@@ -308,6 +309,7 @@ fn settings(config: &Config, addresses: &[WebListen]) -> Settings {
     let xdm = &config.xdm;
     Settings {
         domains: config.general.domains.iter().map(|domain| domain.to_ascii_lowercase().into()).collect(),
+        services: shape(config),
         providers: providers(config),
         roots: config.xcap_roots(addresses).into_iter().map(String::into_boxed_str).collect(),
         limits: xdm::Limits {
@@ -321,6 +323,14 @@ fn settings(config: &Config, addresses: &[WebListen]) -> Settings {
             Profile::Oma => Tightenings::OMA,
         },
         ..Settings::default()
+    }
+}
+
+/// Whose a list is by its URI, as the Resource List Server will read it.
+fn shape(config: &Config) -> Services {
+    match Template::parse(&config.resource_list_server.service_uri_template) {
+        Some(template) => Services::Shaped(Arc::new(move |uri| template.owner(&Uri::parse(uri).ok()?))),
+        None => Services::Shapeless,
     }
 }
 

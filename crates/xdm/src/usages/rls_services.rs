@@ -117,8 +117,8 @@ fn check_reference(draft: &Draft<'_>, uri: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses a URI that another service has, here or in any document of the server, or that names a user. What is free is
-/// offered instead.
+/// Refuses a URI that another service has, here or in any document of the server, that names a user, or that is another
+/// user's by its shape. What is free is offered instead.
 fn check_unique(draft: &Draft<'_>) -> Result<(), Refusal> {
     let mut here: Vec<(String, usize, Element<'_>)> = services(draft)
         .enumerate()
@@ -131,21 +131,32 @@ fn check_unique(draft: &Draft<'_>) -> Result<(), Refusal> {
             break;
         }
         let is_repeated = at > 0 && here[at - 1].0 == *uri;
+        let own_shape = shaped(draft, uri);
         let is_taken = is_repeated
             || draft.index.services.belongs_to_another(uri, draft.document)
-            || is_user(draft, uri);
+            || is_user(draft, uri)
+            || own_shape.is_some();
         if is_taken {
+            let uri = own_shape.as_ref().unwrap_or(uri);
             let is_free = |other: &String| {
                 here.binary_search_by(|(found, _, _)| found.cmp(other)).is_err()
                     && !draft.index.services.is_taken(other)
                     && !is_user(draft, other)
             };
+            let numbers = (2..=HIGHEST).map(|number| numbered(uri, number));
             let alternatives =
-                (2..=HIGHEST).map(|number| numbered(uri, number)).filter(is_free).take(OFFERED).collect();
+                own_shape.iter().cloned().chain(numbers).filter(is_free).take(OFFERED).collect();
             exists.push(Exists { field: lists::field(*service, "uri", NAMESPACE), alternatives });
         }
     }
     if exists.is_empty() { Ok(()) } else { Err(Refusal::uniqueness(exists)) }
+}
+
+/// What the URI would be as the user's own, if it is another user's by its shape.
+fn shaped(draft: &Draft<'_>, uri: &str) -> Option<String> {
+    let (owner, xui) = (draft.settings.service_owner(uri)?, draft.xui()?);
+    let parameters = uri.find(';').map_or("", |at| &uri[at..]);
+    (owner.as_str() != xui).then(|| format!("{xui}{parameters}"))
 }
 
 /// Whether a URI is that of a user and so no service's, RFC 4826 §4.4.5. With parameters it is another resource.

@@ -8,8 +8,8 @@ use sip::Aor;
 use sip_stack::Timestamp;
 use xcap::{Change, DocumentSelector, ETag, Tree, Version};
 use xdm::{
-    Commit, Conditions, Declared, EntityTags, Index, Listed, Method, Principal, Reading, Request, Settings,
-    Snapshot, Standing, Stored, Tightenings, Users, Write, Xdms,
+    Commit, Conditions, Declared, EntityTags, Index, Listed, Method, Principal, Reading, Request, Services,
+    Settings, Snapshot, Standing, Stored, Tightenings, Users, Write, Xdms,
 };
 
 use crate::script::{self, Answer};
@@ -70,6 +70,13 @@ impl World {
                 let known: Vec<String> = value.split_whitespace().map(str::to_owned).collect();
                 self.settings.users =
                     Users::Known(Arc::new(move |user| known.iter().any(|known| known == user.as_str())));
+            }
+            "service-shape" => {
+                let parameter = format!(";{value}=");
+                self.settings.services = Services::Shaped(Arc::new(move |uri| {
+                    let (owner, _) = uri.split_once(&parameter)?;
+                    Aor::parse(owner).ok()
+                }));
             }
             "document-bytes" => limits.document = number(),
             "documents" => limits.documents = number(),

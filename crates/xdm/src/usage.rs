@@ -12,23 +12,12 @@ use crate::settings::Settings;
 
 /// An application usage. What it does not say is as RFC 4825 has it by default.
 pub(crate) trait Usage: fmt::Debug + Send + Sync {
-    /// Its name, the first segment of every path under it.
-    fn auid(&self) -> &str;
-
-    /// The media type of its documents.
-    fn media_type(&self) -> &str;
-
-    /// The default document namespace: of names without a prefix in node selectors, RFC 4825 §5.2.
-    fn namespace(&self) -> &str;
-
-    /// The grammar of its documents; none if it checks them itself, or if it has none.
-    fn grammar(&self) -> Option<&'static Grammar> {
-        None
-    }
+    /// What it is called, and what its documents are.
+    fn definition(&self) -> Definition<'_>;
 
     /// The namespaces whose grammar is known, for `xcap-caps` (RFC 4825 §12).
     fn namespaces(&self) -> Vec<&str> {
-        let vocabularies = self.grammar().into_iter().flat_map(|grammar| grammar.vocabularies);
+        let vocabularies = self.definition().grammar.into_iter().flat_map(|grammar| grammar.vocabularies);
         vocabularies.map(|vocabulary| vocabulary.origin.namespace).collect()
     }
 
@@ -73,6 +62,19 @@ pub(crate) trait Usage: fmt::Debug + Send + Sync {
     fn has_user_documents(&self) -> bool {
         true
     }
+}
+
+/// What a usage is called, and what its documents are, RFC 4825 §5.1 to §5.4.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Definition<'u> {
+    /// Its name, the first segment of every path under it.
+    pub(crate) auid: &'u str,
+    /// The media type of its documents.
+    pub(crate) media_type: &'u str,
+    /// The default document namespace: of names without a prefix in node selectors.
+    pub(crate) namespace: &'u str,
+    /// The grammar of its documents; none if it checks them itself, or if it has none.
+    pub(crate) grammar: Option<&'static Grammar>,
 }
 
 /// A document as it would be after the request.

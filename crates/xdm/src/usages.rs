@@ -56,10 +56,10 @@ impl Usages {
         ];
         let mut by_auid: BTreeMap<Arc<str>, Box<dyn Usage>> = BTreeMap::new();
         for usage in ours {
-            by_auid.insert(usage.auid().into(), usage);
+            by_auid.insert(usage.definition().auid.into(), usage);
         }
         for usage in &settings.declared {
-            by_auid.entry(usage.auid().into()).or_insert_with(|| Box::new(usage.clone()));
+            by_auid.entry((*usage.auid).into()).or_insert_with(|| Box::new(usage.clone()));
         }
         Self { by_auid }
     }

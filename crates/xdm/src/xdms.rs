@@ -163,7 +163,9 @@ impl Xdms {
 
     /// The namespace of names without a prefix in node selectors, and the media type, of an application usage.
     pub fn usage(&self, auid: &str) -> Option<(&str, &str)> {
-        self.usages.find(auid).map(|(_, usage)| (usage.namespace(), usage.media_type()))
+        let (_, usage) = self.usages.find(auid)?;
+        let definition = usage.definition();
+        Some((definition.namespace, definition.media_type))
     }
 
     /// The application usages that are served.
@@ -186,7 +188,7 @@ impl Xdms {
         query: Option<&str>,
     ) -> Result<Option<NodeSelector>, Refusal> {
         let Some(node) = target.node else { return Ok(None) };
-        let namespace = target.usage.namespace();
+        let namespace = target.usage.definition().namespace;
         Ok(Some(NodeSelector::parse(node, query, namespace, &self.settings.limits.uri)?))
     }
 

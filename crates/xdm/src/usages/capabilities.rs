@@ -2,10 +2,9 @@
 
 use documents::xcap_caps::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::Tree;
-use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Generated, Place, Right, Rights, Usage};
+use crate::usage::{Definition, Draft, Generated, Place, Right, Rights, Usage};
 
 /// The name of the usage.
 pub(crate) const AUID: &str = "xcap-caps";
@@ -15,20 +14,8 @@ pub(crate) const AUID: &str = "xcap-caps";
 pub(super) struct Capabilities;
 
 impl Usage for Capabilities {
-    fn auid(&self) -> &'static str {
-        AUID
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        NAMESPACE
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&GRAMMAR)
+    fn definition(&self) -> Definition<'_> {
+        Definition { auid: AUID, media_type: MEDIA_TYPE, namespace: NAMESPACE, grammar: Some(&GRAMMAR) }
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {

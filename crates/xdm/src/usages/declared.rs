@@ -4,7 +4,7 @@ use core::fmt;
 use std::sync::Arc;
 
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Usage};
+use crate::usage::{Definition, Draft, Usage};
 
 /// A check of documents against a schema that the operator gave.
 pub trait Check: Send + Sync {
@@ -32,16 +32,13 @@ impl fmt::Debug for Declared {
 }
 
 impl Usage for Declared {
-    fn auid(&self) -> &str {
-        &self.auid
-    }
-
-    fn media_type(&self) -> &str {
-        &self.media_type
-    }
-
-    fn namespace(&self) -> &str {
-        &self.namespace
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: &self.auid,
+            media_type: &self.media_type,
+            namespace: &self.namespace,
+            grammar: None,
+        }
     }
 
     /// Without a schema it cannot be said that the namespace is supported, RFC 4825 §12.

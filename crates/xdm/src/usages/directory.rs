@@ -2,30 +2,22 @@
 
 use documents::xcap_directory::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::Tree;
-use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Generated, Place, Usage};
+use crate::usage::{Definition, Draft, Generated, Place, Usage};
 
 /// One document for each user, generated.
 #[derive(Debug)]
 pub(super) struct Directory;
 
 impl Usage for Directory {
-    fn auid(&self) -> &'static str {
-        "org.openmobilealliance.xcap-directory"
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        NAMESPACE
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&GRAMMAR)
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: "org.openmobilealliance.xcap-directory",
+            media_type: MEDIA_TYPE,
+            namespace: NAMESPACE,
+            grammar: Some(&GRAMMAR),
+        }
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {

@@ -1,32 +1,24 @@
 //! `org.openmobilealliance.group-usage-list`: the groups that a user uses, OMA XDM.
 
 use documents::group_usage_list::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
-use xml::schema::Grammar;
 
 use super::lists;
 use crate::refusal::Refusal;
 use crate::settings::Tightenings;
-use crate::usage::{Draft, Usage};
+use crate::usage::{Definition, Draft, Usage};
 
 /// A resource list of a narrower kind.
 #[derive(Debug)]
 pub(super) struct GroupUsageList;
 
 impl Usage for GroupUsageList {
-    fn auid(&self) -> &'static str {
-        "org.openmobilealliance.group-usage-list"
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        NAMESPACE
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&GRAMMAR)
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: "org.openmobilealliance.group-usage-list",
+            media_type: MEDIA_TYPE,
+            namespace: NAMESPACE,
+            grammar: Some(&GRAMMAR),
+        }
     }
 
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {

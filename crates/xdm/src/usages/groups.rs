@@ -4,32 +4,24 @@ use std::collections::BTreeSet;
 
 use documents::groups::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::Exists;
-use xml::schema::Grammar;
 
 use super::lists;
 use crate::index::canonical_service;
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Usage};
+use crate::usage::{Definition, Draft, Usage};
 
 /// Groups under any name. They are kept and told of; nobody here makes conferences of them.
 #[derive(Debug)]
 pub(super) struct Groups;
 
 impl Usage for Groups {
-    fn auid(&self) -> &'static str {
-        "org.openmobilealliance.groups"
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        NAMESPACE
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&GRAMMAR)
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: "org.openmobilealliance.groups",
+            media_type: MEDIA_TYPE,
+            namespace: NAMESPACE,
+            grammar: Some(&GRAMMAR),
+        }
     }
 
     /// A URI stands for one group. Whether another document has it is not looked at: no source asks for that.

@@ -1,10 +1,9 @@
 //! `pidf-manipulation`: presence that stays, RFC 4827.
 
 use xcap::Tree;
-use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Place, Right, Rights, Usage};
+use crate::usage::{Definition, Draft, Place, Right, Rights, Usage};
 use crate::xui;
 
 /// One document for each user, RFC 4827 §9: `index` by the IETF and `perm-presence` by OMA are names of the same one.
@@ -15,20 +14,13 @@ pub(super) struct PidfManipulation;
 const DOCUMENT: &str = "perm-presence";
 
 impl Usage for PidfManipulation {
-    fn auid(&self) -> &'static str {
-        "pidf-manipulation"
-    }
-
-    fn media_type(&self) -> &'static str {
-        documents::pidf::MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        documents::pidf::PIDF
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&documents::pidf::GRAMMAR)
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: "pidf-manipulation",
+            media_type: documents::pidf::MEDIA_TYPE,
+            namespace: documents::pidf::PIDF,
+            grammar: Some(&documents::pidf::GRAMMAR),
+        }
     }
 
     /// Whoever the publication rules of the user let handle the document, `perm-handling` of OMA, does so as the user does:

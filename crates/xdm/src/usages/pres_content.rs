@@ -3,10 +3,9 @@
 use documents::pres_content::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use documents::rules::{Attribute, Permissions};
 use xcap::Tree;
-use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Place, Right, Rights, Usage};
+use crate::usage::{Definition, Draft, Place, Right, Rights, Usage};
 
 /// What is taken as content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,16 +28,13 @@ impl Default for Content {
 pub(super) struct PresContent;
 
 impl Usage for PresContent {
-    fn auid(&self) -> &'static str {
-        "org.openmobilealliance.pres-content"
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        NAMESPACE
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: "org.openmobilealliance.pres-content",
+            media_type: MEDIA_TYPE,
+            namespace: NAMESPACE,
+            grammar: Some(&GRAMMAR),
+        }
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {
@@ -67,10 +63,6 @@ impl Usage for PresContent {
         // The icon is one of a person or of a service.
         let has_where = !granted.persons.is_nothing() || !granted.services.is_nothing();
         has_where && (is_icon || granted.all_attributes)
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&GRAMMAR)
     }
 
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {

@@ -3,10 +3,9 @@
 use documents::rules::{COMMON_POLICY, MEDIA_TYPE, OMA_COMMON_POLICY, PRES_RULES};
 use xcap::Tree;
 use xml::Element;
-use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Place, Usage};
+use crate::usage::{Definition, Draft, Place, Usage};
 use crate::xui;
 
 /// As the IETF has it: any name, `index` by custom.
@@ -14,20 +13,13 @@ use crate::xui;
 pub(super) struct PresRules;
 
 impl Usage for PresRules {
-    fn auid(&self) -> &'static str {
-        "pres-rules"
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        PRES_RULES
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&documents::rules::GRAMMAR)
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: "pres-rules",
+            media_type: MEDIA_TYPE,
+            namespace: PRES_RULES,
+            grammar: Some(&documents::rules::GRAMMAR),
+        }
     }
 
     fn check(&self, _: &Draft<'_>) -> Result<(), Refusal> {
@@ -43,16 +35,13 @@ pub(super) struct OmaPresRules;
 const DOCUMENT: &str = "pres-rules";
 
 impl Usage for OmaPresRules {
-    fn auid(&self) -> &'static str {
-        "org.openmobilealliance.pres-rules"
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        COMMON_POLICY
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: "org.openmobilealliance.pres-rules",
+            media_type: MEDIA_TYPE,
+            namespace: COMMON_POLICY,
+            grammar: Some(&documents::rules::GRAMMAR),
+        }
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {
@@ -63,10 +52,6 @@ impl Usage for OmaPresRules {
             (Tree::Global, _) if name.contains('/') => Place::NoFolder,
             (Tree::Global, _) => Place::Stored,
         }
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&documents::rules::GRAMMAR)
     }
 
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {

@@ -2,11 +2,10 @@
 
 use documents::rules::{COMMON_POLICY, MEDIA_TYPE};
 use xcap::Tree;
-use xml::schema::Grammar;
 
 use super::pres_rules::check_conditions;
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Place, Usage};
+use crate::usage::{Definition, Draft, Place, Usage};
 
 /// One document for each user. Its name and media type are our choice, as no source gives them.
 #[derive(Debug)]
@@ -15,16 +14,13 @@ pub(super) struct PubRules;
 const DOCUMENT: &str = "pub-rules";
 
 impl Usage for PubRules {
-    fn auid(&self) -> &'static str {
-        "org.openmobilealliance.pub-rules"
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        COMMON_POLICY
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: "org.openmobilealliance.pub-rules",
+            media_type: MEDIA_TYPE,
+            namespace: COMMON_POLICY,
+            grammar: Some(&documents::pub_rules::GRAMMAR),
+        }
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {
@@ -35,10 +31,6 @@ impl Usage for PubRules {
             (Tree::Global, _) if name.contains('/') => Place::NoFolder,
             (Tree::Global, _) => Place::Stored,
         }
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&documents::pub_rules::GRAMMAR)
     }
 
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {

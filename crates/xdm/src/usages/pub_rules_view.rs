@@ -2,10 +2,9 @@
 
 use documents::rules::{COMMON_POLICY, MEDIA_TYPE};
 use xcap::Tree;
-use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Generated, Place, Right, Rights, Usage};
+use crate::usage::{Definition, Draft, Generated, Place, Right, Rights, Usage};
 
 /// One document for each user, generated, and another one for each who asks. Its name, its media type and what it says are
 /// our choice, as no source gives them.
@@ -13,20 +12,13 @@ use crate::usage::{Draft, Generated, Place, Right, Rights, Usage};
 pub(super) struct PubRulesView;
 
 impl Usage for PubRulesView {
-    fn auid(&self) -> &'static str {
-        "org.openmobilealliance.pub-rules-view"
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        COMMON_POLICY
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&documents::pub_rules::GRAMMAR)
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: "org.openmobilealliance.pub-rules-view",
+            media_type: MEDIA_TYPE,
+            namespace: COMMON_POLICY,
+            grammar: Some(&documents::pub_rules::GRAMMAR),
+        }
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {

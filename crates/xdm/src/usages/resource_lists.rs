@@ -2,31 +2,23 @@
 
 use documents::resource_lists::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xml::Element;
-use xml::schema::Grammar;
 
 use super::lists;
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Usage};
+use crate::usage::{Definition, Draft, Usage};
 
 /// Lists under any name; `index` by custom.
 #[derive(Debug)]
 pub(super) struct ResourceLists;
 
 impl Usage for ResourceLists {
-    fn auid(&self) -> &'static str {
-        "resource-lists"
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        NAMESPACE
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&GRAMMAR)
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: "resource-lists",
+            media_type: MEDIA_TYPE,
+            namespace: NAMESPACE,
+            grammar: Some(&GRAMMAR),
+        }
     }
 
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {

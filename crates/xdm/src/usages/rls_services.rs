@@ -3,12 +3,11 @@
 use documents::rls_services::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::{Exists, Tree};
 use xml::Element;
-use xml::schema::Grammar;
 
 use super::lists;
 use crate::index::canonical_service;
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Generated, Place, Right, Rights, Usage};
+use crate::usage::{Definition, Draft, Generated, Place, Right, Rights, Usage};
 use crate::xui;
 
 /// Services under any name, of which those in `index` are taken up; and their union.
@@ -21,16 +20,13 @@ const OFFERED: usize = 2;
 const HIGHEST: u32 = 999;
 
 impl Usage for RlsServices {
-    fn auid(&self) -> &'static str {
-        "rls-services"
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        NAMESPACE
+    fn definition(&self) -> Definition<'_> {
+        Definition {
+            auid: "rls-services",
+            media_type: MEDIA_TYPE,
+            namespace: NAMESPACE,
+            grammar: Some(&GRAMMAR),
+        }
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {
@@ -47,10 +43,6 @@ impl Usage for RlsServices {
             Tree::User(_) => Rights { read: Right::Owner, write: Right::Owner },
             Tree::Global => Rights { read: Right::Trusted, write: Right::Provider },
         }
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&GRAMMAR)
     }
 
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {

@@ -2,10 +2,9 @@
 
 use documents::search::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::Tree;
-use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Place, Right, Rights, Usage};
+use crate::usage::{Definition, Draft, Place, Right, Rights, Usage};
 
 /// The AUID, which is the whole path of the form.
 pub(crate) const AUID: &str = "org.openmobilealliance.search";
@@ -15,16 +14,8 @@ pub(crate) const AUID: &str = "org.openmobilealliance.search";
 pub(super) struct Search;
 
 impl Usage for Search {
-    fn auid(&self) -> &'static str {
-        AUID
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        NAMESPACE
+    fn definition(&self) -> Definition<'_> {
+        Definition { auid: AUID, media_type: MEDIA_TYPE, namespace: NAMESPACE, grammar: Some(&GRAMMAR) }
     }
 
     fn place(&self, _: &Tree, _: &str) -> Place {
@@ -34,10 +25,6 @@ impl Usage for Search {
     /// So that whoever tries to write is told that nobody can.
     fn rights(&self, _: &Tree) -> Rights {
         Rights { read: Right::Authenticated, write: Right::Authenticated }
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&GRAMMAR)
     }
 
     fn check(&self, _: &Draft<'_>) -> Result<(), Refusal> {

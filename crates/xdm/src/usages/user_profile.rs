@@ -2,10 +2,9 @@
 
 use documents::user_profile::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::Tree;
-use xml::schema::Grammar;
 
 use crate::refusal::Refusal;
-use crate::usage::{Draft, Place, Right, Rights, Usage};
+use crate::usage::{Definition, Draft, Place, Right, Rights, Usage};
 use crate::xui;
 
 /// One document for each user, of one grammar, with two sets of rights.
@@ -37,16 +36,8 @@ impl UserProfile {
 }
 
 impl Usage for UserProfile {
-    fn auid(&self) -> &str {
-        self.auid
-    }
-
-    fn media_type(&self) -> &'static str {
-        MEDIA_TYPE
-    }
-
-    fn namespace(&self) -> &'static str {
-        NAMESPACE
+    fn definition(&self) -> Definition<'_> {
+        Definition { auid: self.auid, media_type: MEDIA_TYPE, namespace: NAMESPACE, grammar: Some(&GRAMMAR) }
     }
 
     fn place(&self, tree: &Tree, name: &str) -> Place {
@@ -61,10 +52,6 @@ impl Usage for UserProfile {
             Tree::User(_) => self.rights,
             Tree::Global => Rights { read: Right::Authenticated, write: Right::Provider },
         }
-    }
-
-    fn grammar(&self) -> Option<&'static Grammar> {
-        Some(&GRAMMAR)
     }
 
     fn check(&self, draft: &Draft<'_>) -> Result<(), Refusal> {

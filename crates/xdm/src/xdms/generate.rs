@@ -63,9 +63,9 @@ impl Xdms {
         let mut document = Vec::with_capacity(1024);
         document.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         document.extend_from_slice(b"<xcap-directory xmlns=\"urn:oma:xml:xdm:xcap-directory\">\n");
-        for (auid, usage) in self.usages.iter().filter(|(_, usage)| usage.has_user_documents()) {
+        for (auid, _) in self.usages.iter().filter(|(_, usage)| usage.has_user_documents()) {
             document.extend_from_slice(b"  <folder auid=\"");
-            xml::push_attribute(&mut document, usage.auid());
+            xml::push_attribute(&mut document, auid);
             document.extend_from_slice(b"\">\n");
             for listed in snapshot.listing.iter().filter(|listed| listed.document.auid == *auid) {
                 let mut uri = format!("{root}/{auid}/users/");

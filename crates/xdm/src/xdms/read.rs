@@ -26,7 +26,7 @@ impl Xdms {
         };
         let stored = stored.ok_or(Refusal::NoDocument)?;
         let (content_type, body): (&str, Arc<[u8]>) = match &plan.selector {
-            None => (plan.target.usage.media_type(), Arc::clone(&stored.body)),
+            None => (plan.target.usage.definition().media_type, Arc::clone(&stored.body)),
             Some(selector) => {
                 // One that is made when it is asked for is made anew each time.
                 let kept = snapshot.reading.as_ref().filter(|_| snapshot.document.is_some());

@@ -140,7 +140,7 @@ impl Xdms {
         let draft =
             Draft { document, tree, index: snapshot.index, settings: &self.settings, limits: &limits };
         let put = put.and_then(|at| tree.element(at));
-        if let Some(grammar) = usage.grammar() {
+        if let Some(grammar) = usage.definition().grammar {
             let checked = match put {
                 Some(element) => xml::schema::check_put(element, grammar),
                 None => xml::schema::check_tree(tree, grammar),
@@ -215,7 +215,7 @@ pub(super) fn check_type(
 ) -> Result<(), Refusal> {
     let expected = match selector {
         Some(selector) => selector.media_type(),
-        None => usage.media_type(),
+        None => usage.definition().media_type,
     };
     let sent = request.content_type.unwrap_or_default();
     let (sent, parameters) = sent.split_once(';').unwrap_or((sent, ""));

@@ -64,7 +64,7 @@ pub use principal::Principal;
 pub use reading::Reading;
 pub use refusal::Refusal;
 pub use request::{Conditions, Method, Request, Standing};
-pub use settings::{Services, Settings, Tightenings, Users};
+pub use settings::{Services, Settings, Shape, Tightenings, Users};
 pub use snapshot::{Commit, Decision, Listed, Snapshot, Stored, Write};
 pub use usages::{Check, Content, Declared};
 pub use xdms::{Plan, Xdms};

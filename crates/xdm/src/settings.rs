@@ -43,6 +43,9 @@ pub enum Users {
     Known(Arc<dyn Fn(&Aor) -> bool + Send + Sync>),
 }
 
+/// Says whose a URI in canonical form is.
+pub type Shape = dyn Fn(&str) -> Option<Aor> + Send + Sync;
+
 /// Whose a list service is by the shape of its URI alone, as the OMA's SERVICE-URI-TEMPLATE has it: nobody else has a
 /// service of that URI.
 #[derive(Clone, Default)]
@@ -50,8 +53,8 @@ pub enum Services {
     /// No shape says it.
     #[default]
     Shapeless,
-    /// The function says whose a URI in canonical form is, if it is of the shape.
-    Shaped(Arc<dyn Fn(&str) -> Option<Aor> + Send + Sync>),
+    /// The function says it of URIs that are of the shape.
+    Shaped(Arc<Shape>),
 }
 
 impl fmt::Debug for Services {

@@ -1,4 +1,4 @@
-//! All file access of the embedded engine: a flat directory of append-only files, real or simulated.
+//! All file access of the embedded engines: a flat directory of logs, real or simulated.
 
 mod platter;
 mod real;
@@ -36,10 +36,13 @@ pub trait Disk: Send + Sync + 'static {
     fn sync_names(&self) -> io::Result<()>;
 }
 
-/// One append-only file. Calls may come from several threads; appends come from one at a time.
+/// One file. Calls may come from several threads; what writes comes from one at a time.
 pub trait DiskFile: Send + Sync + 'static {
     /// Writes all bytes at the end. After an error some of them may be there.
     fn append(&self, bytes: &[u8]) -> io::Result<()>;
+    /// Writes all bytes from an offset on, which is not behind the end, in place of what is there. After an error some of
+    /// them may be there.
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
     /// Fills the buffer from an offset; [`io::ErrorKind::UnexpectedEof`] if the file ends before.
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
     /// Cuts the file.

@@ -16,6 +16,7 @@ const SEGMENT: usize = 20;
 const FRAME: usize = 40;
 /// Bytes of a frame of the sample.
 const ONE: usize = FRAME + 46 + 21 + 4 + 2 + 2 + 200;
+const PER_SEGMENT: usize = (4096 - SEGMENT) / ONE;
 
 fn options() -> Options {
     Options { segment_bytes: 4096, cache_bytes: 0, feed_entries: 4, ..Options::default() }
@@ -108,8 +109,10 @@ fn decay_of_any_byte_is_named_and_never_read_as_a_document() {
                 Ok(docs) => {
                     let (mut found, corrupt) = all(&docs);
                     let Some(what) = docs.found().damaged.first() else {
-                        // Of the very last frame nobody can tell whether it was on disk. It says nothing.
-                        assert!(segment.ends_with("3.log") && offset + FRAME >= end, "{segment} at {offset}");
+                        // Of the very last frame nobody can tell whether it was on disk. It says nothing. Nor do zeros
+                        // behind the end of a closed segment.
+                        let is_last = segment.ends_with("3.log") && offset + FRAME >= end;
+                        assert!(is_last || offset >= SEGMENT + PER_SEGMENT * ONE, "{segment} at {offset}");
                         assert!(found == bodies(0..30));
                         continue;
                     };
@@ -127,6 +130,52 @@ fn decay_of_any_byte_is_named_and_never_read_as_a_document() {
         }
     }
     assert!(kept_apart >= 30 * 200 / 3 - 30, "every byte of a document concerns that document alone");
+}
+
+/// The head of a store that was not stopped in order ends in zeros.
+fn unstopped() -> (SimDisk, String) {
+    let disk = SimDisk::new(7);
+    let docs = Docs::open_on(disk.clone(), options()).unwrap();
+    (0..30).for_each(|number| write(&docs, number, number).unwrap());
+    let found = disk.restart(Tail::Lost);
+    let head = segments(&found).pop().unwrap();
+    (found, head)
+}
+
+#[test]
+fn zeros_end_the_log_and_are_damage_before_its_end() {
+    let (disk, head) = unstopped();
+    assert_eq!(length(&disk, &head), 4096, "all of it is set aside");
+    let docs = Docs::open_on(copy(&disk), options()).unwrap();
+    assert_eq!((docs.found().torn_bytes, all(&docs).0), (0, bodies(0..30)));
+    let in_head = 30 - 2 * PER_SEGMENT;
+    for frame in 0..in_head - 1 {
+        for from in [0, 10, FRAME] {
+            let decayed = copy(&disk);
+            let at = SEGMENT + frame * ONE;
+            decayed.open(&head).unwrap().write((at + from) as u64, &vec![0; ONE - from]).unwrap();
+            let what = refuse(&decayed).unwrap();
+            assert!(what.starts_with(&head) && offset_in(&what) == at, "{what} for {frame}");
+        }
+    }
+    // What has decayed behind the end was nobody's.
+    let behind = copy(&disk);
+    behind.damage(&head, SEGMENT + in_head * ONE + 200);
+    let docs = Docs::open_on(behind, options()).unwrap();
+    assert_eq!((docs.found().torn_bytes, all(&docs).0), (201, bodies(0..30)));
+}
+
+#[test]
+fn what_is_given_up_of_a_head_leaves_what_comes_behind() {
+    let (disk, head) = unstopped();
+    disk.damage(&head, SEGMENT + ONE + 7);
+    let lost = (2 * PER_SEGMENT + 1) as u64;
+    assert!(given_up(&disk).0 == bodies((0..30).filter(|number| *number != lost)));
+    // Without the header of the head nothing says how long the segment before was, but its zeros.
+    let (disk, head) = unstopped();
+    disk.damage(&head, 3);
+    assert!(refuse(&disk).unwrap().starts_with(&head));
+    assert!(given_up(&disk).0 == bodies(0..30));
 }
 
 #[test]
@@ -208,7 +257,7 @@ fn given_up(disk: &SimDisk) -> (BTreeMap<u64, Vec<u8>>, Vec<String>) {
 fn what_cannot_be_read_is_given_up_when_asked_for() {
     let disk = sample();
     let names = segments(&disk);
-    let per_segment = ((4096 - SEGMENT) / ONE) as u64;
+    let per_segment = PER_SEGMENT as u64;
     let damage = |offset: usize| {
         let decayed = copy(&disk);
         decayed.damage(&names[1], offset);

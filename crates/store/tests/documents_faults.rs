@@ -6,7 +6,7 @@ use chronicle::{Chronicle, Docs, commit, go_on_after, operations, options, run_i
 use store::StoreError;
 use store::disk::{SimDisk, SimFault, Tail};
 use store::docs::suite::{self, document, put, tree};
-use store::docs::{Commit, DocStore, Precondition, wait};
+use store::docs::{Commit, DocStore, Options, Precondition, wait};
 
 #[test]
 fn a_full_disk_refuses_and_later_goes_on() {
@@ -93,6 +93,7 @@ fn what_no_answer_promised_does_not_come_back() {
 #[test]
 fn a_full_disk_is_told_and_so_is_its_end() {
     let disk = SimDisk::new(3);
+    let options = || Options { ahead_bytes: 0, ..options() };
     let docs = Docs::open_on(disk.clone(), options()).unwrap();
     let it = document("alice", "test", "it");
     let write =
@@ -108,6 +109,31 @@ fn a_full_disk_is_told_and_so_is_its_end() {
     let found = Docs::open_on(disk.restart(Tail::Lost), options()).unwrap();
     assert_eq!(&*wait(found.get(&it)).unwrap().unwrap().body, b"after");
     assert_eq!(found.found().torn_bytes, 0, "what did not fit was taken back");
+}
+
+#[test]
+fn a_full_disk_takes_what_was_set_aside_for_it_and_no_more() {
+    let disk = SimDisk::new(3);
+    let docs = Docs::open_on(disk.clone(), Options { ahead_bytes: 1000, ..options() }).unwrap();
+    let write = |number: u64| {
+        let it = document("alice", "test", &number.to_string());
+        wait(docs.commit(suite::commit("alice", vec![put(&it, Precondition::None, "1", b"it")])))
+    };
+    write(0).unwrap();
+    let one = disk.used();
+    disk.set_capacity(Some(one));
+    let (written, refused) = (1..).map(|number| (number, write(number))).find(|one| one.1.is_err()).unwrap();
+    assert_eq!(refused, Err(StoreError::Full));
+    assert!((6..10).contains(&written), "{written} commits in a thousand bytes");
+    assert!(disk.used() <= one);
+    // There is room for commits, and none to set aside: the commits come first.
+    disk.set_capacity(Some(one + 300));
+    write(20).unwrap();
+    write(21).unwrap();
+    let stats = docs.stats();
+    assert_eq!((stats.failing, stats.disk_bytes), (None, disk.used()));
+    let found = Docs::open_on(disk.restart(Tail::Torn), options()).unwrap();
+    assert_eq!((found.stats().documents, found.found().torn_bytes), (written + 2, 0));
 }
 
 #[test]

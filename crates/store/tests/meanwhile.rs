@@ -66,6 +66,10 @@ impl DiskFile for SlowFile {
         self.file.append(bytes)
     }
 
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write(offset, bytes)
+    }
+
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         self.file.read(offset, buffer)
     }

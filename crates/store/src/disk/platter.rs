@@ -1,5 +1,6 @@
 //! What a simulated disk holds: bytes and names, written and synced, and what a loss of power leaves of them.
 
+use core::ops::Range;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -37,8 +38,10 @@ pub(super) enum NameChange {
 pub(super) struct Bytes {
     pub(super) written: Vec<u8>,
     pub(super) synced: Vec<u8>,
-    /// Cut since the last sync, so that `written` may not begin with `synced`.
-    pub(super) cut: bool,
+    /// Where `written` is not what was synced; everywhere, if it was cut.
+    dirty: Option<Range<usize>>,
+    /// Cut since the last sync to less than was synced.
+    cut: bool,
 }
 
 /// What an operation needs of the disk.
@@ -68,6 +71,24 @@ impl Platter {
                 Err(power_cut())
             }
         }
+    }
+
+    /// Writes over what is there, and on.
+    pub(super) fn write(&mut self, file: usize, offset: usize, bytes: &[u8]) -> io::Result<()> {
+        if self.off {
+            return Err(power_cut());
+        }
+        let longer = (offset + bytes.len()).saturating_sub(self.files[file].written.len());
+        let outcome = self.operation(if longer > 0 { Act::Space } else { Act::Other });
+        let room = match self.capacity {
+            Some(capacity) => usize::try_from(capacity.saturating_sub(self.used())).unwrap_or(usize::MAX),
+            None => usize::MAX,
+        };
+        // A write that fails leaves a part of its bytes, which is what makes torn batches.
+        let kept = if outcome.is_ok() { bytes.len() - longer.saturating_sub(room) } else { bytes.len() / 2 };
+        self.files[file].write(offset, &bytes[..kept]);
+        outcome?;
+        if kept < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     pub(super) fn change(&mut self, change: NameChange) {
@@ -103,9 +124,42 @@ impl NameChange {
 }
 
 impl Bytes {
+    fn write(&mut self, offset: usize, bytes: &[u8]) {
+        let end = offset + bytes.len();
+        self.written.resize(self.written.len().max(end), 0);
+        self.written[offset..end].copy_from_slice(bytes);
+        self.touch(offset..end);
+    }
+
+    fn touch(&mut self, place: Range<usize>) {
+        self.dirty = Some(match self.dirty.take() {
+            Some(dirty) => dirty.start.min(place.start)..dirty.end.max(place.end),
+            None => place,
+        });
+    }
+
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.cut |= length < self.synced.len();
+        let before = self.written.len();
+        self.written.resize(length, 0);
+        self.touch(before.min(length)..length);
+        self.dirty = self.dirty.take().map(|dirty| dirty.start.min(length)..dirty.end.min(length));
+    }
+
+    pub(super) fn sync(&mut self) {
+        let dirty = self.dirty.take().unwrap_or(0..0);
+        if self.cut {
+            self.synced.clone_from(&self.written);
+        } else {
+            self.synced.resize(self.written.len(), 0);
+            self.synced[dirty.clone()].copy_from_slice(&self.written[dirty]);
+        }
+        self.cut = false;
+    }
+
     /// The file as it is found after a loss of power.
     pub(super) fn after(&self, tail: Tail, dice: &mut Dice) -> Self {
-        let mut found = match tail {
+        let found = match tail {
             Tail::Lost => self.synced.clone(),
             Tail::Kept => self.written.clone(),
             Tail::Partly | Tail::Torn if self.cut => {
@@ -116,23 +170,31 @@ impl Bytes {
                 }
             }
             Tail::Partly | Tail::Torn => {
-                let unsynced = self.written.len() - self.synced.len();
-                self.written[..self.synced.len() + dice.up_to(unsynced)].to_vec()
+                let dirty = self.dirty.clone().unwrap_or(0..0);
+                let end = dirty.start + dice.up_to(dirty.len());
+                let mut found = self.synced.clone();
+                found.resize(found.len().max(end), 0);
+                found[dirty.start..end].copy_from_slice(&self.written[dirty.start..end]);
+                if tail == Tail::Torn {
+                    tear(&mut found[..end], dirty.start, dice);
+                }
+                found
             }
         };
-        if tail == Tail::Torn && !self.cut {
-            let mut at = self.synced.len();
-            while at < found.len() {
-                let end = (at / SECTOR + 1).saturating_mul(SECTOR).min(found.len());
-                match dice.up_to(3) {
-                    0 => found[at..end].fill(0),
-                    1 => found[at..end].iter_mut().for_each(|byte| *byte = dice.next().to_le_bytes()[0]),
-                    _ => {}
-                }
-                at = end;
-            }
+        Self { synced: found.clone(), written: found, dirty: None, cut: false }
+    }
+}
+
+/// Loses some sectors from `at` on.
+fn tear(bytes: &mut [u8], mut at: usize, dice: &mut Dice) {
+    while at < bytes.len() {
+        let end = (at / SECTOR + 1).saturating_mul(SECTOR).min(bytes.len());
+        match dice.up_to(3) {
+            0 => bytes[at..end].fill(0),
+            1 => bytes[at..end].iter_mut().for_each(|byte| *byte = dice.next().to_le_bytes()[0]),
+            _ => {}
         }
-        Self { synced: found.clone(), written: found, cut: false }
+        at = end;
     }
 }
 

@@ -1,7 +1,7 @@
 //! A directory of the operating system.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -34,7 +34,7 @@ impl RealDisk {
 
     fn options() -> OpenOptions {
         let mut options = OpenOptions::new();
-        options.read(true).append(true).mode(0o600);
+        options.read(true).write(true).mode(0o600);
         options
     }
 }
@@ -53,9 +53,7 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<File> {
-        let file = Self::options().create(true).open(self.path(name))?;
-        file.set_len(0)?; // appending and truncating cannot be asked for in one call
-        Ok(file)
+        Self::options().create(true).truncate(true).open(self.path(name))
     }
 
     fn open(&self, name: &str) -> io::Result<File> {
@@ -87,8 +85,11 @@ impl Disk for RealDisk {
 
 impl DiskFile for File {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self;
-        file.write_all(bytes)
+        self.write_all_at(bytes, self.length()?)
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_all_at(bytes, offset)
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {

@@ -8,8 +8,8 @@ use super::{Disk, DiskFile};
 
 /// A disk in memory. Clones are the same disk.
 ///
-/// Written and synced bytes are kept apart, and so are written and synced names. Every create, append, truncate,
-/// sync, rename and remove counts as one operation, from 0 on; faults are placed at an operation. The same seed and
+/// Written and synced bytes are kept apart, and so are written and synced names. Every create, append, write,
+/// truncate, sync, rename and remove counts as one operation, from 0 on; faults are placed at an operation. The same seed and
 /// the same calls give the same disk.
 #[derive(Clone, Debug)]
 pub struct SimDisk {
@@ -32,7 +32,7 @@ pub enum Tail {
 /// What operations answer from some point on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SimFault {
-    /// `ENOSPC` to creates and appends; an append leaves half of its bytes.
+    /// `ENOSPC` to creates and to what makes a file longer; of its bytes half are left.
     Full,
     /// `EIO` to everything that is counted.
     Io,
@@ -222,19 +222,13 @@ impl Drop for SimLock {
 impl DiskFile for SimFile {
     fn append(&self, bytes: &[u8]) -> io::Result<()> {
         let mut platter = lock(&self.platter);
-        if platter.off {
-            return Err(power_cut());
-        }
-        let outcome = platter.operation(Act::Space);
-        let room = match platter.capacity {
-            Some(capacity) => usize::try_from(capacity.saturating_sub(platter.used())).unwrap_or(usize::MAX),
-            None => usize::MAX,
-        };
-        // A failed append leaves a part of its bytes, which is what makes torn batches.
-        let kept = if outcome.is_ok() { bytes.len().min(room) } else { bytes.len() / 2 };
-        platter.files[self.file].written.extend_from_slice(&bytes[..kept]);
-        outcome?;
-        if kept < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        let end = platter.files[self.file].written.len();
+        platter.write(self.file, end, bytes)
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+        lock(&self.platter).write(self.file, offset, bytes)
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
@@ -249,10 +243,8 @@ impl DiskFile for SimFile {
     fn truncate(&self, length: u64) -> io::Result<()> {
         let mut platter = lock(&self.platter);
         platter.operation(Act::Other)?;
-        let file = &mut platter.files[self.file];
         let length = usize::try_from(length).map_err(|_| io::ErrorKind::InvalidInput)?;
-        file.cut |= length < file.synced.len();
-        file.written.resize(length, 0);
+        platter.files[self.file].truncate(length);
         Ok(())
     }
 
@@ -263,13 +255,7 @@ impl DiskFile for SimFile {
     fn sync(&self) -> io::Result<()> {
         let mut platter = lock(&self.platter);
         platter.operation(Act::Sync)?;
-        let file = &mut platter.files[self.file];
-        if file.cut {
-            file.synced.clear();
-        }
-        let new = &file.written[file.synced.len()..];
-        file.synced.extend_from_slice(new);
-        file.cut = false;
+        platter.files[self.file].sync();
         Ok(())
     }
 }
@@ -310,6 +296,58 @@ mod tests {
         file.truncate(3).unwrap();
         assert_eq!(read_all(&disk.restart(Tail::Kept), "a").as_deref(), Some(&b"one"[..]));
         assert_eq!(read_all(&disk.restart(Tail::Lost), "a").as_deref(), Some(&b"onetwo"[..]));
+    }
+
+    #[test]
+    fn what_is_written_over_something_is_there_after_a_sync() {
+        let disk = SimDisk::new(1);
+        let file = disk.create("a").unwrap();
+        file.append(b"one000").unwrap();
+        file.sync().unwrap();
+        disk.sync_names().unwrap();
+        file.write(3, b"two").unwrap();
+        assert_eq!(read_all(&disk.restart(Tail::Kept), "a").as_deref(), Some(&b"onetwo"[..]));
+        let found = disk.restart(Tail::Lost);
+        assert_eq!(read_all(&found, "a").as_deref(), Some(&b"one000"[..]));
+        let file = found.open("a").unwrap();
+        file.write(4, b"12345").unwrap();
+        file.sync().unwrap();
+        file.write(0, b"X").unwrap();
+        assert_eq!(read_all(&found.restart(Tail::Lost), "a").as_deref(), Some(&b"one012345"[..]));
+    }
+
+    #[test]
+    fn a_power_cut_touches_only_what_was_being_written() {
+        for seed in 0..100 {
+            let disk = SimDisk::new(seed);
+            let file = disk.create("a").unwrap();
+            file.append(&[7; 4000]).unwrap();
+            file.sync().unwrap();
+            disk.sync_names().unwrap();
+            file.write(1000, &[8; 1000]).unwrap();
+            for tail in [Tail::Partly, Tail::Torn] {
+                let found = read_all(&disk.restart(tail), "a").unwrap();
+                assert!(found[..1000].iter().chain(&found[2000..]).all(|byte| *byte == 7), "{tail:?} {seed}");
+                assert_eq!(found.len(), 4000);
+                let new = found[1000..2000].iter().take_while(|byte| **byte == 8).count();
+                let old = found[1000..2000].iter().rev().take_while(|byte| **byte == 7).count();
+                assert!(tail == Tail::Torn || new + old == 1000, "a beginning of it is left");
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_disk_lets_be_written_where_something_is() {
+        let disk = SimDisk::new(1);
+        let file = disk.create("a").unwrap();
+        file.append(b"000000").unwrap();
+        disk.fail_from(disk.operations(), SimFault::Full);
+        file.write(2, b"1234").unwrap();
+        assert!(file.write(4, b"xyz").is_err());
+        disk.heal();
+        disk.set_capacity(Some(7));
+        assert!(file.write(5, b"abc").is_err());
+        assert_eq!(read_all(&disk, "a").as_deref(), Some(&b"0012xab"[..]));
     }
 
     #[test]

@@ -34,6 +34,10 @@ pub struct Options {
     /// How large a file grows, in bytes; 64 MiB. Taken as at least 4 KiB and at most 1 GiB. A commit has at most half of
     /// it.
     pub segment_bytes: u32,
+    /// How many bytes are written as zeros ahead of the log, at most to the end of a segment; 1 MiB. A sync of what takes
+    /// their place writes no more than that, where one of a file that grows writes the file system's journal too. 0:
+    /// none, for file systems that never write in place.
+    pub ahead_bytes: u32,
     /// The most bytes of a document; 1 MiB.
     pub document_bytes_max: u32,
     /// How many bytes of documents are kept in memory, so that reading them costs no disk; 64 MiB.
@@ -49,6 +53,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             segment_bytes: 64 << 20,
+            ahead_bytes: 1 << 20,
             document_bytes_max: 1 << 20,
             cache_bytes: 64 << 20,
             feed_entries: FEED_MAX,
@@ -95,7 +100,8 @@ pub struct Stats {
 /// costs a look-up, another one a read of the disk, for which [`DocStore::get`] blocks its thread. The other reads of
 /// [`DocStore`] are ready at once.
 ///
-/// - **Full disk**: commits are refused with [`StoreError::Full`], reads go on, commits again once there is space.
+/// - **Full disk**: commits are refused with [`StoreError::Full`] once what was set aside is used, reads go on, commits
+///   again once there is space.
 /// - **Failing disk**: after a failed sync nothing is known of what was written since the one before. Commits that
 ///   waited for it are [`StoreError::Unknown`] and cannot be read; the next ones begin a new segment behind what is
 ///   known to be on disk, and are [`StoreError::Unavailable`] until that succeeds. Reads go on.
@@ -145,7 +151,7 @@ impl<D: Disk> EmbeddedDocs<D> {
             documents,
             document_bytes,
             live_bytes: state.live,
-            disk_bytes: state.standing(),
+            disk_bytes: state.taken(),
             segments: state.segments.len() as u64,
             failing: state.failing.clone(),
             stuck: state.stuck.clone(),

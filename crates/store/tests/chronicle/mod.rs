@@ -29,7 +29,13 @@ pub(crate) type Contents = BTreeMap<DocumentSelector, (ETag, Vec<u8>)>;
 
 /// Small segments, so that a scenario fills many; nothing is cached, so that what is read is what is on disk.
 pub(crate) fn options() -> Options {
-    Options { segment_bytes: 4096, cache_bytes: 0, feed_entries: FEED, ..Options::default() }
+    Options {
+        segment_bytes: 4096,
+        ahead_bytes: 900,
+        cache_bytes: 0,
+        feed_entries: FEED,
+        ..Options::default()
+    }
 }
 
 /// Why a scenario ended.

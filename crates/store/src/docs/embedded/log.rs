@@ -49,6 +49,8 @@ pub(crate) struct Segment<F> {
     pub(crate) file: Arc<F>,
     /// All of it is on disk; what the file has beyond was never promised.
     pub(crate) length: u32,
+    /// How long the file is: in the head, zeros that are to be written over come after `length`.
+    pub(crate) file_length: u32,
     /// Bytes of records in it that are documents.
     pub(crate) live: u64,
     /// The newest position of a record in it.
@@ -126,7 +128,8 @@ pub(crate) fn create_segment<D: Disk>(disk: &D, number: u32, previous: u32) -> i
 impl<F> Segment<F> {
     /// With a header and nothing else.
     pub(crate) fn new(number: u32, file: Arc<F>) -> Self {
-        Self { number, file, length: SEGMENT_HEADER, live: 0, newest: Position::START }
+        let length = SEGMENT_HEADER;
+        Self { number, file, length, file_length: length, live: 0, newest: Position::START }
     }
 }
 
@@ -156,9 +159,14 @@ impl<F> State<F> {
         self.segments.get(number.checked_sub(first)? as usize)
     }
 
-    /// Bytes of all segments.
+    /// Bytes of the log in all segments.
     pub(crate) fn standing(&self) -> u64 {
         self.segments.iter().map(|segment| u64::from(segment.length)).sum()
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn taken(&self) -> u64 {
+        self.segments.iter().map(|segment| u64::from(segment.file_length)).sum()
     }
 
     /// Applies a record that stands in the head: the one place that writes the index, for a commit, for what the

@@ -1,6 +1,6 @@
 //! The files of a directory as they were found at one moment, to be read beside the process that writes them.
 //!
-//! No lock is needed. Closed segments never change, the head only grows, and a file that is removed meanwhile stays
+//! No lock is needed. Closed segments never change, what is in the head stays, and a file that is removed meanwhile stays
 //! readable while it is held open. So what is read is a beginning of the log: every commit that was answered before the
 //! moment, and perhaps some that were answered since.
 
@@ -80,6 +80,10 @@ impl<F: DiskFile> Disk for View<F> {
 
 impl<F: DiskFile> DiskFile for Held<F> {
     fn append(&self, _: &[u8]) -> io::Result<()> {
+        read_only()
+    }
+
+    fn write(&self, _: u64, _: &[u8]) -> io::Result<()> {
         read_only()
     }
 

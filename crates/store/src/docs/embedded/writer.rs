@@ -23,6 +23,8 @@ use crate::docs::{
 const GROUP: usize = 4 << 20;
 /// The most operations of a commit.
 const OPERATIONS_MAX: usize = 4096;
+/// What is written ahead of the log, in pieces.
+const ZEROS: &[u8] = &[0; 64 << 10];
 /// Bodies below this are not worth compressing.
 const COMPRESS_MIN: usize = 256;
 
@@ -33,6 +35,8 @@ pub(crate) struct Writer<D: Disk> {
     compaction: Compaction,
     /// The head may end in bytes that nobody knows of: nothing may follow them, so the next group begins a segment.
     spoiled: bool,
+    /// There was no space to set aside in the head: what is left of the disk is for what is needed now.
+    is_bare: bool,
 }
 
 /// Starts the thread.
@@ -41,7 +45,8 @@ pub(crate) fn start<D: Disk>(
     compaction: Compaction,
 ) -> std::io::Result<JoinHandle<()>> {
     let shared = Arc::clone(shared);
-    let mut writer = Writer { shared, frames: Frames::default(), compaction, spoiled: false };
+    let frames = Frames::default();
+    let mut writer = Writer { shared, frames, compaction, spoiled: false, is_bare: false };
     std::thread::Builder::new().name("docs-writer".into()).spawn(move || {
         let _closes = Closes(Arc::clone(&writer.shared));
         writer.run();
@@ -220,12 +225,16 @@ impl<D: Disk> Writer<D> {
             self.roll(number, length)?;
             (number, length, file) = self.head();
         }
-        if let Err(error) = file.append(self.frames.finish(number, length)) {
-            self.shared.write().failing = Some(format!("could not append: {error}"));
+        let end = length + self.frames.length() as u32;
+        if let Err(error) = file.write(u64::from(length), self.frames.finish(number, length)) {
             // On disk too: what was refused must not be found after a loss of power.
             self.spoiled = file.truncate(u64::from(length)).and_then(|()| file.sync()).is_err();
+            let mut state = self.shared.write();
+            state.failing = Some(format!("could not append: {error}"));
+            state.head_mut().file_length = length;
             return Err(if self.spoiled { StoreError::Unknown } else { refused(&error) });
         }
+        self.set_aside(&*file, end);
         if let Err(error) = file.sync() {
             // The kernel may have dropped what it could not write, and a second sync would succeed without it.
             self.spoil(&format!("a sync failed: {error}"));
@@ -240,6 +249,29 @@ impl<D: Disk> Writer<D> {
         (head.number, head.length, Arc::clone(&head.file))
     }
 
+    /// Where the log reaches the end of the file, writes zeros behind it. They come to the disk with the same sync.
+    fn set_aside(&mut self, file: &D::File, end: u32) {
+        let options = &self.shared.options;
+        if end <= self.shared.read().head().file_length {
+            return;
+        }
+        let until = end.saturating_add(options.ahead_bytes).min(options.segment_bytes).max(end);
+        let mut at = end;
+        while !self.is_bare && at < until {
+            let zeros = &ZEROS[..ZEROS.len().min((until - at) as usize)];
+            match file.write(u64::from(at), zeros) {
+                Ok(()) => at += zeros.len() as u32,
+                Err(_) => {
+                    // The log does without. Zeros that stay would end it as well, but somebody may need the space.
+                    self.is_bare = true;
+                    at = end;
+                    let _ = file.truncate(u64::from(end));
+                }
+            }
+        }
+        self.shared.write().head_mut().file_length = at;
+    }
+
     /// Closes the head where it is on disk and begins the next segment. From its first attempt on nothing may be added to
     /// the head: the new segment says how long the head was, and may outlive a failure of what follows.
     fn roll(&mut self, number: u32, length: u32) -> Result<(), StoreError> {
@@ -248,6 +280,7 @@ impl<D: Disk> Writer<D> {
                 let mut state = self.shared.write();
                 state.segments.push_back(segment);
                 self.spoiled = false;
+                self.is_bare = false;
                 Ok(())
             }
             Err(error) => {
@@ -331,10 +364,11 @@ impl<D: Disk> Writer<D> {
         self.frames.clear();
         self.frames.begin();
         self.frames.end(position);
-        if file.append(self.frames.finish(number, length)).is_ok() {
-            // Nobody is left to hear of a failure, and nothing that was promised depends on it.
-            let _ = file.sync();
-        }
+        // Nobody is left to hear of a failure, and nothing that was promised depends on it.
+        let _ = file
+            .write(u64::from(length), self.frames.finish(number, length))
+            .and_then(|()| file.truncate(u64::from(length) + FRAME_HEADER as u64))
+            .and_then(|()| file.sync());
     }
 }
 

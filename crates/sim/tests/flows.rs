@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let filters: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let listing = std::env::args().any(|word| word == "--list");
+    let Wanted { filters, exact, listing, ignored } = Wanted::read(std::env::args().skip(1));
     let update = std::env::var_os("UPDATE_FLOWS").is_some_and(|value| value != "0");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("flows");
     let mut failed = Vec::new();
     let mut count = 0;
     for path in flows(&folder) {
         let name = name(&folder, &path);
-        if !filters.is_empty() && !filters.iter().any(|filter| name.contains(filter.as_str())) {
+        let fits = |filter: &String| if exact { *filter == name } else { name.contains(filter.as_str()) };
+        if ignored || !filters.is_empty() && !filters.iter().any(fits) {
             continue;
         }
         if listing {
@@ -44,6 +44,33 @@ fn main() -> ExitCode {
         failed.len()
     );
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What the harness is asked for, in the words of the usual one: test runners list first, then ask for one by one.
+#[derive(Default)]
+struct Wanted {
+    filters: Vec<String>,
+    exact: bool,
+    listing: bool,
+    /// Those that are left out otherwise: there are none.
+    ignored: bool,
+}
+
+impl Wanted {
+    fn read(mut words: impl Iterator<Item = String>) -> Self {
+        let mut wanted = Self::default();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--list" => wanted.listing = true,
+                "--exact" => wanted.exact = true,
+                "--ignored" => wanted.ignored = true,
+                "--format" | "--test-threads" | "--color" | "-Z" => drop(words.next()),
+                other if other.starts_with('-') => {}
+                _ => wanted.filters.push(word),
+            }
+        }
+        wanted
+    }
 }
 
 fn rewritten(path: &Path, text: &str) -> Result<(), String> {

@@ -18,9 +18,9 @@ use sip::{Aor, Message, Method, Name, Start, Via};
 use sip_stack::auth::Authenticator;
 use sip_stack::client_transactions::{ClientTransactions, Due};
 use sip_stack::keys::{IdentityHash, Random, Seed};
-use sip_stack::notifier::Outcome;
+use sip_stack::notifier::{Outcome, Subscription};
 use sip_stack::server_transactions::{ServerTransactions, TransactionKey};
-use sip_stack::{Flow, Numbers, Timestamp};
+use sip_stack::{Connection, Flow, Numbers, Timestamp};
 
 use crate::deadlines::{Deadlines, Wake};
 use crate::destinations::{Destinations, Ready};
@@ -192,12 +192,20 @@ impl Shard {
 
     /// A stream has ended, or could not be opened: requests on it are not answered any more.
     pub fn closed(&mut self, now: Timestamp, flow: Flow, out: &mut Effects) {
-        for (transaction, telling) in self.tells.open_where(|telling| telling.way == flow) {
+        // A message that was given no connection went over whichever led to its address.
+        let unnamed = Flow { connection: Connection::NONE, ..flow };
+        let lost = self.tells.open_where(|telling| telling.way == flow || telling.way == unnamed);
+        for (transaction, telling) in lost {
             self.tells.end(transaction);
-            let outcome = if telling.way == telling.flow { Outcome::FlowBroken } else { Outcome::NoStream };
-            if outcome == Outcome::NoStream {
+            let goes = self.owners.subscription(telling.watching).map(Subscription::flow);
+            let outcome = if telling.way != telling.flow {
                 self.streamless.insert(now, flow.remote);
-            }
+                Outcome::NoStream
+            } else if goes == Some(telling.flow) {
+                Outcome::FlowBroken
+            } else {
+                Outcome::FlowLeft
+            };
             self.told(now, telling, outcome, out);
         }
         self.unreachable(now, flow, out);

@@ -10,7 +10,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use sip_stack::{Flow, Timestamp};
+use sip_stack::{Connection, Flow, Timestamp};
 
 use crate::wire::{Message, address, parameter};
 use crate::{feed, pidf, rlmi, winfo};
@@ -119,9 +119,12 @@ impl Manners {
 
     /// The stream ended: what was open on it is over.
     pub fn closed(&mut self, flow: Flow) {
-        for dialog in self.dialogs.values_mut().filter(|dialog| dialog.open_on == Some(flow)) {
+        let unnamed = Flow { connection: Connection::NONE, ..flow };
+        let was_on = |dialog: &&mut Dialog| [Some(flow), Some(unnamed)].contains(&dialog.open_on);
+        for dialog in self.dialogs.values_mut().filter(was_on) {
             if let Some((branch, _)) = dialog.open.take() {
                 self.open.remove(&branch);
+                dialog.ended = None; // if it was the last one, it may come once more
             }
         }
     }

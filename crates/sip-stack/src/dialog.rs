@@ -180,6 +180,12 @@ impl Dialog {
         (uri, Cow::Owned(format!("{rest}Route: <{target}>\r\n")))
     }
 
+    /// The URI that a request in the dialog goes to first: that of the first route, else the remote target.
+    pub fn hop(&self) -> Option<&str> {
+        let Some((first, _)) = self.routes().split_once(LINE_END) else { return Some(self.remote_target()) };
+        NameAddr::parse(first.strip_prefix("Route: ")?).ok().map(|address| address.uri)
+    }
+
     /// Where the peer wants its NOTIFYs: the URI of its Contact.
     pub fn remote_target(&self) -> &str {
         &self.text[..usize::from(self.target_end)]

@@ -1,12 +1,13 @@
 //! One subscription as its notifier holds it: dialog, lifetime, and at most one NOTIFY without an answer.
 
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use sip::{Aor, Decimal, EventHeader, Message, Name, RetryAfter, Writer};
+use sip::{Aor, Decimal, EventHeader, Host, Message, Name, RetryAfter, Uri, Writer};
 
 use crate::bytes::{FieldReader, FieldWriter};
 use crate::dialog::{Dialog, DialogDefect};
-use crate::flow::Flow;
+use crate::flow::{Connection, Flow};
 use crate::time::Timestamp;
 
 /// Why a subscription is over, as the Subscription-State field says it, RFC 6665 §4.1.3.
@@ -60,6 +61,8 @@ pub enum Verdict {
     RetryAt(Timestamp),
     /// Not delivered; the subscription stays, and the next change is tried again.
     Kept,
+    /// Not delivered; there is another way, and what was to be said goes it at once.
+    AnotherWay,
     /// Not delivered, for want of a way; the subscription waits for a SUBSCRIBE to bring one.
     Suspended,
     /// The subscription is removed without a further word.
@@ -80,6 +83,8 @@ pub enum Outcome {
     TimedOut,
     /// The stream that it went out on, or was to go out on, is no more.
     FlowBroken,
+    /// The stream that it went out on is no more, and a SUBSCRIBE has brought another way since.
+    FlowLeft,
     /// It was too large for a datagram, and the peer takes no stream, RFC 3261 §18.1.1.
     NoStream,
 }
@@ -315,10 +320,11 @@ impl Subscription {
             let (event, identities) = (self.event().to_owned(), self.identities_text().to_owned());
             self.dialog.keep(&[&event, &identities]).expect("shorter than it was");
         }
-        if matches!(told, State::Terminated(_)) {
-            return Verdict::Removed;
-        }
         match outcome {
+            // Also for the last word, and for the only one that a fetch gets.
+            Outcome::NoStream | Outcome::FlowLeft => Verdict::AnotherWay,
+            Outcome::FlowBroken if self.reroute() => Verdict::AnotherWay,
+            _ if matches!(told, State::Terminated(_)) => Verdict::Removed,
             Outcome::Answered { status: 200..=299, .. } => {
                 self.verified = true;
                 self.failures = 0;
@@ -336,8 +342,21 @@ impl Subscription {
             }
             Outcome::Answered { .. } => self.failed(FAILURES_MAX),
             Outcome::FlowBroken => Verdict::Suspended,
-            Outcome::NoStream => Verdict::RetryAt(now),
         }
+    }
+
+    /// The stream is gone: from now on NOTIFYs go where route set and remote target say (RFC 3261 §8.1.2), over a stream
+    /// that is opened for them. Whether there is such a way, and it was not the one that has failed.
+    ///
+    /// Only the port is taken from the URI: the host must be the one that the last SUBSCRIBE came from, so that nobody
+    /// can turn NOTIFYs on somebody else (RFC 3856 §9.5), and a private address behind NAT is none.
+    fn reroute(&mut self) -> bool {
+        let Some(port) = self.dialog.hop().and_then(|hop| stream_port(hop, self.flow.remote.ip())) else {
+            return false;
+        };
+        let remote = SocketAddr::new(self.flow.remote.ip(), port);
+        let way = Flow { remote, connection: Connection::NONE, ..self.flow };
+        core::mem::replace(&mut self.flow, way) != way
     }
 
     fn failed(&mut self, max: u8) -> Verdict {
@@ -438,6 +457,17 @@ impl Subscription {
     }
 }
 
+/// The port at which the host of a URI takes streams, if it is `source` for all we know.
+fn stream_port(hop: &str, source: IpAddr) -> Option<u16> {
+    let Ok(Uri::Sip(uri)) = Uri::parse(hop) else { return None };
+    let is_source = match uri.host {
+        Host::Name(name) => !name.to_ascii_lowercase().ends_with(".invalid"), // RFC 7118 §5 has such Contacts
+        Host::V4(_) | Host::V6(_) => uri.host.address() == Some(source),
+    };
+    let by_stream = uri.transport().is_none_or(|transport| transport.eq_ignore_ascii_case("tcp"));
+    (is_source && by_stream && !uri.secure).then_some(uri.port.unwrap_or(5060))
+}
+
 fn store_flow(flow: &Flow, out: &mut FieldWriter) {
     out.number(u64::from(flow.protocol.is_reliable())).number(u64::from(flow.local.0));
     out.bytes(flow.remote.to_string().as_bytes());
@@ -445,7 +475,7 @@ fn store_flow(flow: &Flow, out: &mut FieldWriter) {
 
 /// A stream does not outlive the process: its flow comes back without a connection.
 fn restore_flow(from: &mut FieldReader<'_>) -> Option<Flow> {
-    use crate::flow::{Connection, Local, Protocol};
+    use crate::flow::{Local, Protocol};
     let protocol = if from.number()? == 0 { Protocol::Udp } else { Protocol::Tcp };
     let local = Local(from.small()?);
     Some(Flow { protocol, local, remote: from.text()?.parse().ok()?, connection: Connection::NONE })
@@ -457,7 +487,7 @@ mod tests {
 
     use super::*;
     use crate::dialog::LocalTag;
-    use crate::flow::{Connection, Local, Protocol};
+    use crate::flow::{Local, Protocol};
 
     fn subscription() -> Subscription {
         let text = "SUBSCRIBE sip:a@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:b@h>;tag=1\r\n\

@@ -73,6 +73,8 @@ struct Record<T> {
     armed_at: Timestamp,
     serial: u32,
     owed: Owed,
+    /// The NOTIFY without an answer was owed in any case.
+    word: bool,
     /// Set while the surroundings hold it in a queue of those to be told.
     queued: bool,
     /// Its turn came too early for a mere change; a wake-up is asked for.

@@ -20,6 +20,8 @@ pub(crate) struct Peer {
     pub answers: Option<(u16, Vec<Part>)>,
     /// Its streams that have ended.
     pub(crate) closed: Vec<Connection>,
+    /// Its streams that are open still, but not the one that it uses.
+    pub(crate) left: Vec<Flow>,
     /// Whether the node can open a stream to it.
     pub(crate) takes_streams: bool,
     /// How many messages of the node it will not hear.
@@ -78,6 +80,7 @@ impl Peer {
             },
             answers: Some((200, Vec::new())),
             closed: Vec::new(),
+            left: Vec::new(),
             takes_streams: true,
             deaf: 0,
             dialogs: Vec::new(),
@@ -106,6 +109,12 @@ impl Peer {
             return Err(format!("`{word}` is no address, protocol or identity of a peer"));
         }
         Ok(())
+    }
+
+    /// Opens another stream, and uses it from now on.
+    pub(crate) fn reconnect(&mut self) {
+        self.left.push(self.flow);
+        self.flow.connection.0 += 100;
     }
 
     /// Its Contact when the flow gives none.

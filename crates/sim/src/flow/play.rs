@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use node::{Epoch, Row, RowChange, RowKey, Settings, Storage};
-use sip_stack::{Connection, Protocol, Timestamp};
+use sip_stack::{Connection, Flow, Protocol, Timestamp};
 use xcap::DocumentSelector;
 
 use crate::flow::labels::Labels;
@@ -170,12 +170,18 @@ impl Theater {
                 self.peer(peer)?.takes_streams = false;
                 Ok(())
             }
-            Action::Close(peer) => {
+            Action::Another(peer) => {
+                self.peer(peer)?.reconnect();
+                Ok(())
+            }
+            Action::Close { peer, before } => {
                 let time = self.time();
                 let peer = self.peer(peer)?;
-                let flow = peer.flow;
+                let flow = if *before { peer.left.pop().ok_or("there is none before")? } else { peer.flow };
                 peer.closed.push(flow.connection);
-                peer.flow.connection = Connection(flow.connection.0 + 100);
+                if !before {
+                    peer.flow = Flow { connection: Connection(flow.connection.0 + 100), ..flow };
+                }
                 self.manners.closed(flow);
                 let said = self.running()?.closed(time, flow);
                 self.deliver(said)?;
@@ -359,7 +365,7 @@ impl Theater {
         self.advance(self.now)
     }
 
-    fn receive(&mut self, flow: sip_stack::Flow, bytes: &[u8]) -> Result<(), String> {
+    fn receive(&mut self, flow: Flow, bytes: &[u8]) -> Result<(), String> {
         let time = self.time();
         self.manners.heard(time, flow, bytes);
         let said = self.running()?.receive(time, flow, bytes);
@@ -428,12 +434,14 @@ impl Theater {
 
     /// Whether the message wants a stream that has ended, or that cannot be opened.
     fn refused(&self, said: &Said) -> bool {
-        let connection = said.flow.connection;
-        let ended = |peer: &Peer| {
-            peer.closed.contains(&connection) || connection == Connection::NONE && !peer.takes_streams
-        };
-        said.flow.protocol == Protocol::Tcp
-            && self.cast.values().any(|peer| peer.flow.remote == said.flow.remote && ended(peer))
+        let Flow { protocol, remote, connection, .. } = said.flow;
+        let there = |peer: &&Peer| peer.flow.remote == remote;
+        protocol == Protocol::Tcp
+            && if connection == Connection::NONE {
+                self.cast.values().find(there).is_none_or(|peer| !peer.takes_streams)
+            } else {
+                self.cast.values().any(|peer| peer.closed.contains(&connection))
+            }
     }
 
     fn running(&mut self) -> Result<&mut Host, String> {

@@ -83,8 +83,15 @@ pub(crate) enum Action {
     Lose(String),
     /// `<peer> takes no stream`: what the node opens towards it from now on fails.
     NoStream(String),
-    /// `close <peer>`: the peer's stream ends.
-    Close(String),
+    /// `<peer> opens another stream`: what the peer says goes over a new one; the one before stays open.
+    Another(String),
+    /// `close <peer>`: the peer's stream ends. `close <peer> before`: the one before its last.
+    Close {
+        /// Whose.
+        peer: String,
+        /// Which.
+        before: bool,
+    },
     /// `crash`, `crash losing 40ms`: the node is gone, with the rows of that last span.
     Crash(Duration),
     /// `restart`: a new node with the rows of the old one.
@@ -239,7 +246,9 @@ fn direction(text: &str) -> Result<Action, String> {
         }
         ["lose", "next", peer] => Ok(Action::Lose((*peer).to_owned())),
         [peer, "takes", "no", "stream"] => Ok(Action::NoStream((*peer).to_owned())),
-        ["close", peer] => Ok(Action::Close((*peer).to_owned())),
+        [peer, "opens", "another", "stream"] => Ok(Action::Another((*peer).to_owned())),
+        ["close", peer] => Ok(Action::Close { peer: (*peer).to_owned(), before: false }),
+        ["close", peer, "before"] => Ok(Action::Close { peer: (*peer).to_owned(), before: true }),
         ["crash"] => Ok(Action::Crash(Duration::ZERO)),
         ["crash", "losing", time] => Ok(Action::Crash(span(time)?)),
         ["restart"] => Ok(Action::Restart),

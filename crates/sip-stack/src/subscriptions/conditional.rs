@@ -150,7 +150,7 @@ impl<T: Kept> Subscriptions<T> {
         let id = *id;
         let is_told = self
             .record(id)
-            .is_some_and(|record| record.owed != Owed::Word && record.subscription.in_flight().is_none());
+            .is_some_and(|record| record.owed < Owed::Again && record.subscription.in_flight().is_none());
         let suppressed = is_told && unless.is_some_and(|condition| condition.is_met_by(current));
         let before = self.record_mut(id).and_then(|record| core::mem::replace(&mut record.unless, unless));
         let lifetime = match self.refresh(now, terms, heard, refresh, out) {

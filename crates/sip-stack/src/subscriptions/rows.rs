@@ -104,6 +104,7 @@ impl<T: Kept> Subscriptions<T> {
             armed_at: Timestamp::NEVER,
             serial: numbers.serial(),
             owed: Owed::Nothing,
+            word: false,
             queued: false,
             paced: false,
             fetch: false,

@@ -13,8 +13,17 @@ pub enum Owed {
     Nothing,
     /// A NOTIFY if there is something new to say, at the pace of the package.
     Change,
+    /// A NOTIFY in any case, but not before the pause is over that its receiver has asked for.
+    Again,
     /// A NOTIFY in any case and at once: it answers a SUBSCRIBE, or the state of the subscription changed.
     Word,
+}
+
+impl Owed {
+    /// Whether it keeps the pauses between NOTIFYs.
+    pub(super) fn is_paced(self) -> bool {
+        matches!(self, Self::Change | Self::Again)
+    }
 }
 
 /// When the next NOTIFY of a subscription is to be expected, for who asks why it has not come.
@@ -93,10 +102,10 @@ impl<T: Kept> Subscriptions<T> {
     pub fn prospect(&self, now: Timestamp, id: SubscriptionId) -> Prospect {
         match self.record(id) {
             Some(record) if record.subscription.in_flight().is_some() => Prospect::Unanswered,
-            Some(record) if record.unless == Some(Condition::Always) && record.owed != Owed::Word => {
+            Some(record) if record.unless == Some(Condition::Always) && record.owed < Owed::Again => {
                 Prospect::Unwanted
             }
-            Some(record) if record.owed == Owed::Change && now < record.not_before => {
+            Some(record) if record.owed.is_paced() && now < record.not_before => {
                 Prospect::Paused(record.not_before)
             }
             Some(record) if record.owed != Owed::Nothing => Prospect::Due,
@@ -157,8 +166,8 @@ impl<T: Kept> Subscriptions<T> {
         if record.subscription.in_flight().is_some() || record.owed == Owed::Nothing {
             return None;
         }
-        let word = record.owed == Owed::Word;
-        if !word && now < record.not_before {
+        let word = record.owed >= Owed::Again;
+        if record.owed.is_paced() && now < record.not_before {
             record.arm(id.index, record.not_before, out);
             record.paced = true;
             return None;
@@ -180,6 +189,7 @@ impl<T: Kept> Subscriptions<T> {
             Say::Later => return None,
         };
         record.owed = Owed::Nothing;
+        record.word = word;
         if record.subscription.reserve() {
             record.keep(terms, out);
         }
@@ -220,9 +230,13 @@ impl<T: Kept> Subscriptions<T> {
         match verdict {
             Verdict::Delivered | Verdict::Kept => {}
             Verdict::RetryAt(at) => {
-                record.owed = record.owed.max(Owed::Change);
+                record.owed = record.owed.max(if record.word { Owed::Again } else { Owed::Change });
                 record.not_before = at;
                 record.keep(terms, out); // a restart shall neither forget that it is owed a word nor hurry it
+            }
+            Verdict::AnotherWay => {
+                record.owed = record.owed.max(if record.word { Owed::Word } else { Owed::Change });
+                record.not_before = now;
             }
             Verdict::Suspended => {
                 record.owed = Owed::Word;
@@ -263,7 +277,7 @@ impl<T> Record<T> {
         }
         self.owed = self.owed.max(what);
         // Until the end of the pause another change asks for nothing more.
-        if !(self.paced && self.owed == Owed::Change) {
+        if !(self.paced && self.owed.is_paced()) {
             self.queue(index, out);
         }
     }

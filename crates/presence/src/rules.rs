@@ -15,7 +15,7 @@ pub use authorization::{Authorization, Judge, RuleClass, Unreadable};
 pub(crate) use classes::{Class, Classes};
 pub use decision::{Decision, Defaults};
 pub use explain::{Outcome, Verdict};
-pub use filter::{Removal, published};
+pub use filter::{LeftOut, Removal, published};
 pub use lists::Memberships;
 pub(crate) use lists::USAGE as LISTS;
 pub use requester::{Circumstances, Lists, Members, Requester};

@@ -6,11 +6,11 @@ mod model;
 
 use std::collections::BTreeSet;
 
-use documents::pidf::{self, Kind, Presence};
+use documents::pidf::{self, Presence};
 use documents::rules::{Attribute, Permissions, Ruleset, Selection, SubHandling};
 use filter::{any_permissions, naive};
 use model::{print, read};
-use presence::rules::{Composed, Decision, Removal, published};
+use presence::rules::{Composed, Decision, LeftOut, Removal, published};
 use proptest::prelude::*;
 use sip::Aor;
 use xml::Limits;
@@ -242,21 +242,78 @@ fn the_elements_of_the_oma_have_the_permissions_of_the_oma() {
 }
 
 #[test]
-fn what_was_left_out_can_be_said() {
-    let composed = Composed::new(&parse(RPID_EXAMPLE));
-    let granted = "<pr:provide-persons><pr:all-persons/></pr:provide-persons><pr:provide-mood>true</pr:provide-mood>\
-                   <pr:provide-note>true</pr:provide-note>";
-    let removals = composed.removals(&permissions(granted));
-    let removed = |kind, id: &str, element: Option<&str>| Removal {
-        kind,
-        id: Some(id.to_owned()),
-        element: element.map(str::to_owned),
+fn what_was_left_out_can_be_said_with_what_would_show_it() {
+    let example = RPID_EXAMPLE.replace("<rpid:time-offset>", "<x:foo xmlns:x='urn:x'/><rpid:time-offset>");
+    let composed = Composed::new(&parse(&example));
+    let granted = "<pr:provide-persons><pr:all-persons/></pr:provide-persons>\
+                   <pr:provide-devices><pr:all-devices/></pr:provide-devices>\
+                   <pr:provide-mood>true</pr:provide-mood><pr:provide-user-input>bare</pr:provide-user-input>";
+    let said = |granted: &str| {
+        let removals = composed.removals(&permissions(granted));
+        removals.into_iter().map(|Removal { id, left_out, permission, .. }| {
+            let id = id.unwrap_or_default();
+            match left_out {
+                LeftOut::Whole => (id, permission),
+                LeftOut::Element(name) => (format!("{id}/{name}"), permission),
+                LeftOut::Attributes(name) => (format!("{id}/{name}@"), permission),
+            }
+        })
     };
-    let [one, two, three] = ["bs35r9", "ty4658", "eg92n8"].map(|id| removed(Kind::Tuple, id, None));
-    assert_eq!(removals[..4], [one, two, three, removed(Kind::Device, "pc147", None)]);
-    assert_eq!(removals[4], removed(Kind::Person, "p1", Some("activities")));
-    assert_eq!(removals.len(), 4 + 8);
+    let expected = [
+        ("bs35r9", "provide-services"),
+        ("ty4658", "provide-services"),
+        ("eg92n8", "provide-services"),
+        ("", "provide-note"),
+        ("pc147/user-input@", "provide-user-input"),
+        ("pc147/note", "provide-note"),
+        ("p1/activities", "provide-activities"),
+        ("p1/class", "provide-class"),
+        ("p1/place-is", "provide-place-is"),
+        ("p1/place-type", "provide-place-type"),
+        ("p1/privacy", "provide-privacy"),
+        ("p1/sphere", "provide-sphere"),
+        ("p1/status-icon", "provide-status-icon"),
+        ("p1/foo", "provide-unknown-attribute with name foo and ns urn:x"),
+        ("p1/time-offset", "provide-time-offset"),
+        ("p1/note", "provide-note"),
+    ];
+    let expected = expected.map(|(what, permission)| (what.to_owned(), permission.to_owned()));
+    assert_eq!(said(granted).collect::<Vec<_>>(), expected);
+    // It is as it says: who is granted that sees it.
+    for (what, permission) in expected {
+        let grant = match permission.split_once(" with name foo and ns urn:x") {
+            Some((name, _)) => format!("<pr:{name} name='foo' ns='urn:x'>true</pr:{name}>"),
+            None if permission == "provide-services" => {
+                "<pr:provide-services><pr:all-services/></pr:provide-services>".to_owned()
+            }
+            None if permission == "provide-user-input" => {
+                format!("<pr:{permission}>full</pr:{permission}>")
+            }
+            None => format!("<pr:{permission}>true</pr:{permission}>"),
+        };
+        assert!(said(&format!("{granted}{grant}")).all(|(left_out, _)| left_out != what), "{what}");
+    }
     assert_eq!(composed.removals(&Permissions::everything()), []);
+}
+
+#[test]
+fn what_no_word_of_the_rules_shows_is_said_to_be_for_those_who_see_all() {
+    let document = "<presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:alice@example.com'>\
+                    <tuple id='t' x:mark='1' xmlns:x='urn:x'><status><basic>open</basic><x:more/></status></tuple>\
+                    <note>Away</note><x:root xmlns:x='urn:x'/></presence>";
+    let composed = Composed::new(&parse(document));
+    let removals =
+        composed.removals(&permissions("<pr:provide-services><pr:all-services/></pr:provide-services>"));
+    let said: Vec<_> = removals.iter().map(|it| (&it.left_out, &*it.permission)).collect();
+    let everything = "everything: all services, persons and devices with provide-all-attributes";
+    let (more, tuple) = (LeftOut::Element("more".into()), LeftOut::Attributes("tuple".into()));
+    let expected = [
+        (&more, "provide-all-attributes"),
+        (&tuple, "provide-all-attributes"),
+        (&LeftOut::Whole, "provide-persons with all-persons"),
+        (&LeftOut::Whole, everything),
+    ];
+    assert_eq!(said, expected);
 }
 
 #[test]

@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use documents::pidf::Kind;
 use node::{Partition, ShardId};
 use presence::Explanation;
+use presence::rules::{LeftOut, Removal};
 use sip::Aor;
 
 use crate::commands::{ConfigArguments, WRONG_CONFIGURATION};
@@ -58,8 +60,32 @@ pub(crate) async fn explain(post: &Post, query: &str) -> (u16, String) {
 
 fn json(explanation: &Explanation) -> String {
     let handling = explanation.handling.map(|handling| handling.to_string());
-    let value = serde_json::json!({ "handling": handling, "steps": explanation.steps });
+    let removed: Vec<_> = explanation.removals.iter().map(removal).collect();
+    let value = serde_json::json!({ "handling": handling, "removed": removed, "steps": explanation.steps });
     format!("{value:#}\n")
+}
+
+/// `element` and `attributes-of` are null where the whole component is left out; `permission` is what rules would have to grant.
+fn removal(removal: &Removal) -> serde_json::Value {
+    let component = match removal.kind {
+        Kind::Tuple => "service",
+        Kind::Person => "person",
+        Kind::Device => "device",
+        Kind::Note => "note",
+        Kind::Other => "extension",
+    };
+    let (element, attributes) = match &removal.left_out {
+        LeftOut::Whole => (None, None),
+        LeftOut::Element(name) => (Some(name), None),
+        LeftOut::Attributes(name) => (None, Some(name)),
+    };
+    serde_json::json!({
+        "component": component,
+        "id": removal.id,
+        "element": element,
+        "attributes-of": attributes,
+        "permission": removal.permission,
+    })
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

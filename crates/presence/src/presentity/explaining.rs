@@ -9,7 +9,7 @@ use sip_stack::Timestamp;
 use sip_stack::subscriptions::Prospect;
 
 use super::{Presentity, Sort, Terms};
-use crate::rules::{Outcome, Removal, Requester, Verdict};
+use crate::rules::{LeftOut, Outcome, Removal, Requester, Verdict};
 
 /// A decision about a watcher, step by step. Names users: for the operator who asks, not for logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Explanation {
     pub handling: Option<SubHandling>,
     /// A sentence for each step.
     pub steps: Vec<String>,
+    /// What of the composed document it does not see, if it sees any of it; the steps tell it too.
+    pub removals: Vec<Removal>,
 }
 
 impl Presentity {
@@ -28,7 +30,7 @@ impl Presentity {
             steps.push(
                 "The documents of the presentity are not known yet: requests wait for them.".to_owned(),
             );
-            return Explanation { handling: None, steps };
+            return Explanation { handling: None, steps, removals: Vec::new() };
         }
         let decision = self.decide(now, terms.policy, requester);
         let authorization = &self.rulebook.authorization;
@@ -53,10 +55,12 @@ impl Presentity {
             }
         }
         steps.push(format!("Decision: {}.", decision.handling));
+        let mut removals = Vec::new();
         match decision.handling {
             SubHandling::Allow => {
                 steps.push(format!("Granted: {}.", granted(&decision.permissions)));
-                steps.extend(self.composed.removals(&decision.permissions).iter().map(removal));
+                removals = self.composed.removals(&decision.permissions);
+                steps.extend(removals.iter().map(removal));
             }
             SubHandling::PoliteBlock => {
                 steps.push("It is shown a presentity of whom nothing is known.".to_owned());
@@ -67,7 +71,7 @@ impl Presentity {
             SubHandling::Block => {}
         }
         self.explain_subscriptions(now, terms, requester.identities, &mut steps);
-        Explanation { handling: Some(decision.handling), steps }
+        Explanation { handling: Some(decision.handling), steps, removals }
     }
 
     fn explain_subscriptions(
@@ -189,16 +193,20 @@ fn selected(name: &str, selection: &Selection) -> Option<String> {
 }
 
 fn removal(removal: &Removal) -> String {
-    let component = match removal.kind {
+    let Removal { kind, id, left_out, permission } = removal;
+    let component = match kind {
         Kind::Tuple => "service",
         Kind::Person => "person",
         Kind::Device => "device",
-        Kind::Note => "note",
+        Kind::Note => "note on the presentity",
         Kind::Other => "extension",
     };
-    let id = removal.id.as_deref().unwrap_or_default();
-    match &removal.element {
-        Some(element) => format!("Left out of {component} {id}: {element}, which nothing grants."),
-        None => format!("Left out: {component} {id}, which nothing selects."),
+    let name = id.as_ref().map_or_else(|| component.to_owned(), |id| format!("{component} {id}"));
+    match left_out {
+        LeftOut::Whole => format!("Left out: {name}; {permission} would show it."),
+        LeftOut::Element(element) => format!("Left out of {name}: {element}; {permission} would show it."),
+        LeftOut::Attributes(element) => {
+            format!("Left out of {name}: attributes of {element}; {permission} would show them.")
+        }
     }
 }

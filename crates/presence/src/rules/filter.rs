@@ -14,8 +14,79 @@ pub struct Removal {
     pub kind: Kind,
     /// The `id` of the component, if it has one.
     pub id: Option<String>,
-    /// The element that is left out; `None` if the whole component is.
-    pub element: Option<String>,
+    /// What of the component.
+    pub left_out: LeftOut,
+    /// What rules would have to grant for it to be there, by the name that it has in them: `provide-activities`.
+    pub permission: String,
+}
+
+/// What is left out of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeftOut {
+    /// All of it.
+    Whole,
+    /// An element in it.
+    Element(String),
+    /// Attributes of an element in it, or of the component itself.
+    Attributes(String),
+}
+
+/// Where it is noted what is left out of one component.
+struct Removals<'a> {
+    noted: Option<&'a mut Vec<Removal>>,
+    kind: Kind,
+    id: Option<&'a str>,
+}
+
+impl Removals<'_> {
+    fn note(&mut self, left_out: impl FnOnce() -> (LeftOut, String)) {
+        if let Some(noted) = &mut self.noted {
+            let (left_out, permission) = left_out();
+            noted.push(Removal { kind: self.kind, id: self.id.map(str::to_owned), left_out, permission });
+        }
+    }
+
+    fn whole(&mut self, permissions: &Permissions) {
+        let permission = match self.kind {
+            Kind::Tuple => "provide-services",
+            Kind::Person => "provide-persons",
+            Kind::Device => "provide-devices",
+            Kind::Note if permissions.persons != Selection::All => "provide-persons with all-persons",
+            Kind::Note => "provide-note",
+            Kind::Other => "everything: all services, persons and devices with provide-all-attributes",
+        };
+        self.note(|| (LeftOut::Whole, permission.to_owned()));
+    }
+
+    fn element(&mut self, child: &Child, governed: Governed, within_status: bool) {
+        self.note(|| {
+            let permission = match governed {
+                Governed::By(attribute) => format!("provide-{attribute}"),
+                Governed::ByUserInput => "provide-user-input".to_owned(),
+                // Extensions of a status are not children of the tuple, so no name grants them.
+                Governed::ByName if within_status => "provide-all-attributes".to_owned(),
+                Governed::ByName => {
+                    format!("provide-unknown-attribute with name {} and ns {}", child.local, child.namespace)
+                }
+                Governed::Always | Governed::Within => "provide-all-attributes".to_owned(),
+            };
+            (LeftOut::Element(child.local.to_string()), permission)
+        });
+    }
+
+    /// Notes the attributes that a start tag loses, if any.
+    fn attributes(&mut self, start: &[u8], keep: impl Fn(&[u8]) -> bool, permission: &str) {
+        if self.noted.is_none() {
+            return;
+        }
+        let tag = StartTag::new(start);
+        let is_lost = |name: &[u8]| !is_retained(name, &keep);
+        if tag.pairs().any(|pair| is_lost(&start[pair.name.range()])) {
+            let name = String::from_utf8_lossy(&start[tag.name().range()]);
+            let local = name.rsplit_once(':').map_or(&*name, |(_, local)| local).to_owned();
+            self.note(|| (LeftOut::Attributes(local), permission.to_owned()));
+        }
+    }
 }
 
 /// What of a document somebody else than the presentity may publish who is granted that.
@@ -48,15 +119,9 @@ pub(crate) fn filtered(
 ) -> Presence {
     let mut builder = Builder::sparing(document.entity());
     for (element, component) in document.elements().zip(&outline.components) {
-        let id = element.id.map(str::to_owned);
-        let mut remove = |child: Option<&Child>| {
-            if let Some(removed) = &mut removed {
-                let element = child.map(|child| child.local.to_string());
-                removed.push(Removal { kind: component.kind, id: id.clone(), element });
-            }
-        };
+        let mut removals = Removals { noted: removed.as_deref_mut(), kind: component.kind, id: element.id };
         if !is_selected(&element, component, permissions) {
-            remove(None);
+            removals.whole(permissions);
         } else if permissions.all_attributes || matches!(component.kind, Kind::Note | Kind::Other) {
             builder.element(&element, None);
         } else {
@@ -64,12 +129,13 @@ pub(crate) fn filtered(
                 .children
                 .iter()
                 .filter_map(|child| {
-                    let bytes =
-                        part(document.bytes(), child, component.kind, permissions, usage, &mut remove)?;
+                    let bytes = part(document.bytes(), child, permissions, usage, &mut removals)?;
                     Some(Part { owner: element, bytes })
                 })
                 .collect();
-            let start = retained(&document.bytes()[component.start.range()], |name| name == b"id");
+            let start = &document.bytes()[component.start.range()];
+            removals.attributes(start, |name| name == b"id", "provide-all-attributes");
+            let start = retained(start, |name| name == b"id");
             builder.assemble(&element, &start, &parts, None);
         }
     }
@@ -116,39 +182,37 @@ fn is_same_uri(one: &str, other: &str) -> bool {
 fn part<'a>(
     document: &'a [u8],
     child: &Child,
-    kind: Kind,
     permissions: &Permissions,
     usage: Usage,
-    remove: &mut impl FnMut(Option<&Child>),
+    removals: &mut Removals<'_>,
 ) -> Option<Cow<'a, [u8]>> {
-    let bytes = &document[child.span.range()];
+    let kind = removals.kind;
     let governed = governing(child, kind, usage);
     match permissions.of_element(governed, &child.namespace, &child.local) {
         UserInput::Nothing => {
-            remove(Some(child));
+            removals.element(child, governed, false);
             None
         }
         // RFC 5025 §3.3.2.12: without them, or with the threshold alone. RFC 4480 has other names for them than it says.
-        UserInput::Bare => Some(user_input(document, child, |_| false)),
-        UserInput::Thresholds => Some(user_input(document, child, |name| name == b"idle-threshold")),
+        UserInput::Bare => Some(user_input(document, child, |_| false, removals)),
+        UserInput::Thresholds => {
+            Some(user_input(document, child, |name| name == b"idle-threshold", removals))
+        }
         UserInput::Full if governed == Governed::Within => {
             let is_shown = |child: &&Child| {
-                let is_shown = match governing(child, kind, usage) {
-                    // Extensions of a status are not children of the tuple, so no name grants them.
-                    Governed::ByName => false,
-                    governed => {
-                        permissions.of_element(governed, &child.namespace, &child.local) != UserInput::Nothing
-                    }
-                };
+                let governed = governing(child, kind, usage);
+                let is_shown = governed != Governed::ByName
+                    && permissions.of_element(governed, &child.namespace, &child.local) != UserInput::Nothing;
                 if !is_shown {
-                    remove(Some(child));
+                    removals.element(child, governed, true);
                 }
                 is_shown
             };
             let shown: Vec<&Child> = child.children.iter().filter(is_shown).collect();
+            removals.attributes(&document[child.start.range()], |_| false, "provide-all-attributes");
             Some(shell(document, child, &shown))
         }
-        UserInput::Full => Some(Cow::Borrowed(bytes)),
+        UserInput::Full => Some(Cow::Borrowed(&document[child.span.range()])),
     }
 }
 
@@ -161,8 +225,15 @@ fn governing(child: &Child, kind: Kind, usage: Usage) -> Governed {
 }
 
 /// A `user-input` with only some of its attributes.
-fn user_input<'a>(document: &'a [u8], child: &Child, keep: impl Fn(&[u8]) -> bool) -> Cow<'a, [u8]> {
-    let mut bytes = retained(&document[child.start.range()], keep);
+fn user_input<'a>(
+    document: &'a [u8],
+    child: &Child,
+    keep: impl Fn(&[u8]) -> bool + Copy,
+    removals: &mut Removals<'_>,
+) -> Cow<'a, [u8]> {
+    let start = &document[child.start.range()];
+    removals.attributes(start, keep, "provide-user-input");
+    let mut bytes = retained(start, keep);
     bytes.extend_from_slice(&document[child.start.range().end..child.span.range().end]);
     Cow::Owned(bytes)
 }
@@ -189,7 +260,7 @@ fn retained(start: &[u8], keep: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut bytes = start[..tag.name().range().end].to_vec();
     for pair in tag.pairs() {
         let name = &start[pair.name.range()];
-        if name.starts_with(b"xmlns") || name.starts_with(b"xml:") || keep(name) {
+        if is_retained(name, &keep) {
             bytes.push(b' ');
             bytes.extend_from_slice(name);
             bytes.push(b'=');
@@ -198,4 +269,8 @@ fn retained(start: &[u8], keep: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     }
     bytes.extend_from_slice(if start.ends_with(b"/>") { b"/>" } else { b">" });
     bytes
+}
+
+fn is_retained(name: &[u8], keep: impl Fn(&[u8]) -> bool) -> bool {
+    name.starts_with(b"xmlns") || name.starts_with(b"xml:") || keep(name)
 }

@@ -5,6 +5,9 @@
 //!
 //! - `rules`: a rules document was put or removed. `usage` and `document` name it, `user` is whose it is, `by` who did it (a
 //!   user, `provider`, `element`, `anonymous`), `previous` and `etag` are its versions before and after; null for none.
+//!   `rules` says which rules were `added`, `removed` and `changed`: by their ids, and of changed ones which `parts` mean
+//!   something else now (`conditions`, `actions`, `transformations`), but not what they say; 50 of each at most, `unnamed`
+//!   says how many more. It is null if one of the versions cannot be read.
 //! - `decision`: another decision than before about a watcher. `presentity` and `watcher` are both, `anonymous` says that
 //!   the presentity was not told who it is, `before` and `decision` are `block`, `confirm` (it waits), `polite-block` or
 //!   `allow`; `before` is null if the watcher has only just asked.
@@ -14,6 +17,8 @@
 //! A trail that cannot be written stops nothing: what is lost is counted (`rollcall_audit_lost_total`), and the next line is
 //! tried again.
 
+mod amendment;
+
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -22,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
+pub use amendment::Amendment;
 use client::date_time;
 use presence::Ruling;
 use serde_json::{Value, json};
@@ -103,6 +109,7 @@ impl Audit {
         by: &Principal,
         previous: Option<&ETag>,
         etag: Option<&ETag>,
+        amendment: Amendment<'_>,
     ) {
         if !RULES.contains(&&*document.auid) {
             return;
@@ -127,6 +134,7 @@ impl Audit {
                 "by": by,
                 "previous": previous.map(|etag| &*etag.0),
                 "etag": etag.map(|etag| &*etag.0),
+                "rules": amendment.to_json(),
             })
         });
     }
@@ -251,8 +259,10 @@ mod tests {
             name: "index".into(),
         };
         let by = Principal::user(Aor::parse("sip:alice@example.com").unwrap());
-        audit.document(at, &document("pres-rules"), &by, None, Some(&ETag("e1".into())));
-        audit.document(at, &document("resource-lists"), &by, None, Some(&ETag("e2".into())));
+        let rules = b"<ruleset xmlns='urn:ietf:params:xml:ns:common-policy'><rule id='r1'/></ruleset>";
+        let change = Amendment { before: None, after: Some(rules) };
+        audit.document(at, &document("pres-rules"), &by, None, Some(&ETag("e1".into())), change);
+        audit.document(at, &document("resource-lists"), &by, None, Some(&ETag("e2".into())), change);
         drop(audit);
         writer.run();
         let read = |path: &PathBuf| -> Value {
@@ -270,6 +280,7 @@ mod tests {
             json!({
                 "at": "2024-02-29T00:00:00.000Z", "event": "rules", "usage": "pres-rules", "document": "index",
                 "user": "sip:alice@example.com", "by": "sip:alice@example.com", "previous": null, "etag": "e1",
+                "rules": { "added": ["r1"], "removed": [], "changed": [], "unnamed": 0 },
             })
         );
         assert_eq!(written(&counts), (2, 0));

@@ -13,7 +13,7 @@ use xdm::{
     Answer, Decision, EntityTags, Index, Listed, Method, Reading, Request, Settings, Snapshot, Stored, Xdms,
 };
 
-use crate::audit::Audit;
+use crate::audit::{Amendment, Audit};
 use crate::clock::Clock;
 
 /// Requests that write to one tree take turns: who decides knows that nobody else is about to commit. Trees are parted
@@ -133,6 +133,7 @@ impl<D: DocStore> Archive<D> {
                 Some(tree) => self.list(tree).await?,
                 None => Vec::new(),
             };
+            let before = document.as_ref().map(|stored| Arc::clone(&stored.body));
             let Decision { answer, commit, reading } = self.decide(request, &plan, document, listing);
             let Some(commit) = commit else {
                 if let (Some(document), Some(etag)) = (plan.document(), &answer.etag) {
@@ -141,14 +142,16 @@ impl<D: DocStore> Archive<D> {
                 return Ok(answer);
             };
             let (document, previous) = (commit.document.clone(), commit.expected.clone());
-            let etag = match &commit.write {
-                xdm::Write::Put { etag, .. } => Some(etag.clone()),
-                xdm::Write::Delete => None,
+            let (etag, after) = match &commit.write {
+                xdm::Write::Put { etag, body } => (Some(etag.clone()), Some(Arc::clone(body))),
+                xdm::Write::Delete => (None, None),
             };
             match self.commit(commit).await? {
                 Outcome::Done { .. } => {
                     let now = self.clock.now();
-                    self.audit.document(now, &document, request.principal, previous.as_ref(), etag.as_ref());
+                    let amendment = Amendment { before: before.as_deref(), after: after.as_deref() };
+                    let (previous, etag) = (previous.as_ref(), etag.as_ref());
+                    self.audit.document(now, &document, request.principal, previous, etag, amendment);
                     match &answer.etag {
                         Some(etag) => self.keep(&document, etag, reading),
                         None => _ = self.readings().remove(&document),

@@ -31,6 +31,13 @@ fn the_trail_tells_who_changed_rules_and_what_was_decided_about_whom() {
     assert_eq!(rules.len(), 2, "what changes nothing is no change, and contacts are no rules:\n{text}");
     assert_eq!(rules[0]["previous"], Value::Null);
     assert_eq!(rules[1]["previous"], rules[0]["etag"]);
+    let (first, second) = (&rules[0]["rules"], &rules[1]["rules"]);
+    assert!(
+        !first["added"].as_array().unwrap().is_empty() && first["removed"] == serde_json::json!([]),
+        "{text}"
+    );
+    assert!(second["added"] != second["removed"] || second["changed"] != serde_json::json!([]), "{text}");
+    assert!(!first.to_string().contains("example.com"), "who is meant is in the documents: {text}");
     for change in &rules {
         assert_eq!(
             (&change["by"], &change["user"]),

@@ -11,5 +11,6 @@ pub mod pidf;
 pub mod random;
 pub mod rlmi;
 pub mod simulation;
+mod tree;
 pub mod winfo;
 pub mod wire;

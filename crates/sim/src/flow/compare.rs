@@ -8,7 +8,7 @@ use crate::feed;
 use crate::flow::labels::{Labels, alike};
 use crate::flow::play::{Group, Heard, Played};
 use crate::flow::script::{Expected, LineKind, Part, Script};
-use crate::{pidf, rlmi, winfo};
+use crate::{pidf, rlmi, tree, winfo};
 
 /// Fields that a rewritten answer shows when the flow named none.
 const SHOWN: [&str; 12] = [
@@ -160,7 +160,7 @@ fn is_list(heard: &Heard) -> bool {
     heard.message.get("Content-Type").is_some_and(|kind| kind.starts_with("multipart/related"))
 }
 
-/// The value of a field as flows write it; `pidf`, `list` and `diff` are the body in one line.
+/// The value of a field as flows write it; `pidf`, `list`, `winfo`, `diff` and `tree` are the body in one line.
 fn value_of(heard: &Heard, name: &str, labels: &Labels) -> Option<String> {
     if name == "list" {
         return Some(rlmi::read(&heard.message).map_or_else(|error| error, |list| list.to_string()));
@@ -173,6 +173,9 @@ fn value_of(heard: &Heard, name: &str, labels: &Labels) -> Option<String> {
             return Some("(none)".into());
         }
         return Some(pidf::read(&heard.message.body).map_or_else(|error| error, |(line, _)| line));
+    }
+    if name == "tree" {
+        return Some(tree::read(&heard.message.body).unwrap_or_else(|error| error));
     }
     if name == "diff" {
         return Some(feed::read(&heard.message.body).unwrap_or_else(|error| error));

@@ -89,6 +89,9 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
         }
         ["publications", min, default, max] => settings.publications = lifetimes(min, default, max)?,
         ["subscriptions", min, default, max] => settings.subscriptions = lifetimes(min, default, max)?,
+        ["roots", roots @ ..] => {
+            settings.policy.roots = roots.iter().map(|root| (*root).to_owned()).collect();
+        }
         ["pace", time] => settings.pace = span(time)?,
         ["documents", "on"] => settings.documents = Some(Arc::new(Xdms::new(document_servers()))),
         ["changes-pace", time] => settings.changes_pace = span(time)?,

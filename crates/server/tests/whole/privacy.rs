@@ -1,37 +1,17 @@
 //! What the log says at INFO while everything is done that users can do: nobody's name.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
-use client::{Basic, Listed, Status};
-use server::config::keys::{LogFormat, LogLevel};
-use server::log;
-
+use crate::journal::Journal;
 use crate::peer::Peer;
 use crate::watchers::{House, user};
 use crate::web::{Http, entrance};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use client::{Basic, Listed, Status};
 
 /// Names that no other test has: tests of one process share its log.
 const NAMES: [&str; 4] = ["xanthippe", "yolanda", "zebedee", "quasimodo"];
 
 #[test]
 fn the_log_names_nobody_at_info() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    log::start_into(LogFormat::Text, LogLevel::Info, move || writer.clone());
+    let journal = Journal::begin();
     let [alice, bob, carol, nobody] = NAMES;
     let house = House::of(&[alice, bob, carol], &["listen=[\"tcp:127.0.0.1:0\", \"udp:127.0.0.1:0\"]"]);
     house.server.announce();
@@ -94,7 +74,7 @@ fn the_log_names_nobody_at_info() {
     let asked = format!("/v1/explain?watcher={bob}%40example.com&presentity={alice}%40example.com");
     Http::connect(admin).ask("GET", &asked, &[], "");
     assert_eq!(house.server.stop(), Ok(()));
-    let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let log = journal.text();
     assert!(log.contains(" serving documents "), "the log is this server's:\n{log}");
     for name in NAMES {
         assert!(!log.contains(name), "the log names {name}:\n{log}");

@@ -1,10 +1,11 @@
 //! The program as a process: ended hard, started again, told to reload and to stop.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
+use crate::journal::named;
 use crate::peer::{Peer, document};
 use crate::web::{Http, INDEX, LISTS, list};
 
@@ -43,6 +44,7 @@ impl Program {
                 "the log ended without {with:?}:\n{}",
                 self.lines
             );
+            assert_eq!(named(&line), None, "the log names somebody: {line}");
             self.lines.push_str(&line);
             if line.contains(with) {
                 return line;
@@ -51,7 +53,7 @@ impl Program {
     }
 
     /// Waits until it serves. Where, and where its pages are.
-    fn serving(&mut self) -> (SocketAddr, SocketAddr) {
+    pub(crate) fn serving(&mut self) -> (SocketAddr, SocketAddr) {
         let line = self.line(" serving ");
         let value = |key: &str| line.split(key).nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
         (value("listen=udp:").parse().unwrap(), value("admin=").parse().unwrap())
@@ -67,12 +69,23 @@ impl Program {
         self.signal("-TERM");
         self.line("stopped");
         assert!(self.child.wait().unwrap().success());
-        self.lines
+        core::mem::take(&mut self.lines)
+    }
+}
+
+impl Drop for Program {
+    /// What nobody has read of its log is looked at too.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let mut rest = String::new();
+        let _ = self.log.read_to_string(&mut rest);
+        let _ = self.child.wait();
+        let found = rest.lines().find(|line| named(line).is_some());
+        assert!(found.is_none() || std::thread::panicking(), "the log names somebody: {found:?}");
     }
 }
 
 fn page(address: SocketAddr, path: &str) -> String {
-    use std::io::Read;
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     let mut text = String::new();

@@ -20,6 +20,7 @@ pub(crate) fn config(set: &[&str]) -> Config {
         "store.engine=memory",
     ];
     let set = base.iter().chain(set).map(|one| (*one).to_owned()).collect();
+    crate::journal::Journal::begin();
     let config = Sources { file: None, set }.load().unwrap();
     config.check().unwrap();
     config

@@ -21,6 +21,7 @@ fn config() -> Config {
         "presence-server.pace=0s",
         "shards=2",
     ];
+    crate::journal::Journal::begin();
     Sources { file: None, set: set.map(str::to_owned).to_vec() }.load().unwrap()
 }
 

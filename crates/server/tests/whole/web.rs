@@ -8,6 +8,8 @@ use server::config::{Config, Sources};
 use server::keeper;
 use server::server::Server;
 
+use crate::journal::Journal;
+
 /// So long an answer may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -100,6 +102,7 @@ pub(crate) fn start(set: &[&str]) -> Server {
         "aggregation-proxy.listen=http:127.0.0.1:0",
         "aggregation-proxy.threads=1",
     ];
+    Journal::begin();
     let config = config(base.iter().chain(set));
     let keeper = keeper::open(&config).unwrap();
     Server::start(config, keeper).unwrap()

@@ -10,6 +10,7 @@ mod script;
 mod shorthand;
 mod stage;
 
+pub use play::Deed;
 use script::Script;
 
 /// Plays a flow: `Err` holds what the node said otherwise than expected, for people to read.
@@ -30,6 +31,11 @@ pub fn rewrite(text: &str) -> Result<String, String> {
         return Err(format!("at line {}: {fault}", script.lines.get(*index).map_or(0, |line| line.number)));
     }
     Ok(compare::rewrite(&script, &played))
+}
+
+/// What a flow does to the node that it is played on, in order: for playing it to another.
+pub fn deeds(text: &str) -> Result<Vec<Deed>, String> {
+    Ok(play::play(&Script::parse(text)?).deeds)
 }
 
 #[cfg(test)]

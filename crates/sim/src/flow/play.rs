@@ -55,6 +55,17 @@ pub(crate) struct Played {
     pub labels: Labels,
     /// The line and what is wrong with it, or with what the node said then.
     pub fault: Option<(usize, String)>,
+    /// What was done to the node, in order.
+    pub deeds: Vec<Deed>,
+}
+
+/// What a flow does to a node.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// A peer says this.
+    Said(Vec<u8>),
+    /// A document is written; without a body it is deleted.
+    Written(DocumentSelector, Option<Vec<u8>>),
 }
 
 /// Plays all lines of a script.
@@ -99,7 +110,7 @@ pub(crate) fn play(script: &Script) -> Played {
             group.heard.append(&mut theater.heard);
         }
     }
-    Played { groups, labels: theater.labels, fault }
+    Played { groups, labels: theater.labels, fault, deeds: theater.deeds }
 }
 
 struct Theater {
@@ -115,6 +126,7 @@ struct Theater {
     manners: Manners,
     labels: Labels,
     heard: Vec<Heard>,
+    deeds: Vec<Deed>,
 }
 
 impl Theater {
@@ -132,6 +144,7 @@ impl Theater {
             manners: Manners::default(),
             labels: Labels::default(),
             heard: Vec::new(),
+            deeds: Vec::new(),
         }
     }
 
@@ -216,6 +229,7 @@ impl Theater {
                 let document = self.document(owner, path)?;
                 let body = block.join("\n");
                 let body = (verb == "put").then_some(body.as_bytes());
+                self.deeds.push(Deed::Written(document.clone(), body.map(<[u8]>::to_vec)));
                 let time = self.time();
                 let Some(host) = &mut self.host else {
                     self.library.write(time, &document, body);
@@ -367,6 +381,7 @@ impl Theater {
 
     fn receive(&mut self, flow: Flow, bytes: &[u8]) -> Result<(), String> {
         let time = self.time();
+        self.deeds.push(Deed::Said(bytes.to_vec()));
         self.manners.heard(time, flow, bytes);
         let said = self.running()?.receive(time, flow, bytes);
         self.deliver(said)

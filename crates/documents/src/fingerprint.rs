@@ -2,7 +2,7 @@
 
 /// 64 bits over bytes: for telling whether two documents are equal, not for security, as a forger can find two
 /// documents with one value. About 0.3 ns per byte. The same on every machine and in every version.
-pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
+pub fn fingerprint(bytes: &[u8]) -> u64 {
     // Eight bytes at a time: xor, then the two halves of a 128-bit product folded together, which spreads every bit of
     // the input over the state. The constants are the first digits of the fractional part of pi.
     const START: u64 = 0x243F_6A88_85A3_08D3;

@@ -32,6 +32,7 @@ mod reading;
 mod status;
 mod summary;
 
+pub use crate::fingerprint::fingerprint;
 pub use builder::{Builder, Part, empty, wrapped};
 pub use grammar::{GRAMMAR, check};
 pub use names::{DATA_MODEL, PIDF, RPID};

@@ -83,7 +83,7 @@ impl Composer {
         };
         let as_it_is =
             only.filter(|document| policy != Policy::Single && names(document.entity(), presentity));
-        if let Some(document) = as_it_is.filter(|document| !is_timed(document)) {
+        if let Some(document) = as_it_is.filter(|document| !document.is_timed()) {
             self.read.clear();
             return Composition { document: Cow::Borrowed(document), until: None };
         }
@@ -152,15 +152,6 @@ impl Composer {
 
 /// Below the number of any publication.
 const PERMANENT: u64 = 0;
-
-/// Whether any element may hold for a time only: surely not, or perhaps.
-fn is_timed(document: &Presence) -> bool {
-    // Whoever limits an element in time writes one of these attributes; a note may hold the words.
-    let text = str::from_utf8(document.bytes()).unwrap_or_default();
-    ["until", "from"].iter().any(|word| {
-        text.match_indices(word).any(|(at, _)| text[at + word.len()..].trim_start().starts_with('='))
-    })
-}
 
 /// Whether a document's entity is the presentity, whatever scheme and escapes it is written with.
 fn names(entity: &str, presentity: &Aor) -> bool {

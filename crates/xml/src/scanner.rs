@@ -156,6 +156,12 @@ impl<'a> Scanner<'a> {
         self.tag_content().attributes()
     }
 
+    /// The local names of these attributes.
+    pub fn attribute_names(&self) -> impl ExactSizeIterator<Item = &'a str> + '_ {
+        let text = self.text;
+        self.attributes.as_slice().iter().map(move |written| &text[written.local().range()])
+    }
+
     /// The attribute of that expanded name (`namespace` empty for none) on the start tag that was pulled last.
     pub fn attribute(&self, namespace: &str, local: &str) -> Option<Attribute<'a>> {
         let written = self.attributes.as_slice().iter().filter(|written| written.is_local(self.text, local));

@@ -15,6 +15,8 @@ pub(super) struct Index {
     pub(super) entries: Vec<Entry>,
     /// What ids and entities mean that are not written plainly; mostly empty.
     pub(super) decoded: String,
+    /// No element has an attribute by which documents limit elements in time.
+    pub(super) timeless: bool,
 }
 
 /// A text of the document: written plainly there, or kept decoded.
@@ -37,7 +39,7 @@ impl Index {
     pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Self, DocumentError> {
         const USUAL: usize = 8;
         let mut scanner = Scanner::new(bytes, limits)?;
-        let mut index = Self { entries: Vec::with_capacity(USUAL), ..Self::default() };
+        let mut index = Self { entries: Vec::with_capacity(USUAL), timeless: true, ..Self::default() };
         let root = scanner.root()?;
         index.root(&scanner, &root)?;
         while let Some(token) = scanner.pull()? {
@@ -114,11 +116,13 @@ impl Index {
             Kind::Note | Kind::Other => None,
         };
         let mut bare = is_bare(start);
+        self.note_timing(scanner);
         let mut tuple = TupleCheck::default();
         let span = loop {
             match scanner.pull()? {
                 Some(Token::Start(start)) => {
                     bare |= is_bare(&start);
+                    self.note_timing(scanner);
                     if kind == Kind::Tuple {
                         tuple.start(scanner, &start)?;
                     }
@@ -134,6 +138,12 @@ impl Index {
         };
         self.entries.push(Entry::Child { kind, span, id, bare });
         Ok(())
+    }
+
+    /// Notes whether the element that was pulled last may be limited in time, by attributes of whatever namespace: RFC 4480
+    /// §3.1, RFC 4481 §3, and `until` of the OMA.
+    fn note_timing(&mut self, scanner: &Scanner<'_>) {
+        self.timeless &= scanner.attribute_names().all(|local| !matches!(local, "from" | "until"));
     }
 
     /// Refuses two equal ids. Pairwise for the few of most documents, sorted for the many of a hostile one.

@@ -95,6 +95,11 @@ impl Presence {
         fingerprint(&self.bytes)
     }
 
+    /// Whether any element of it may hold for a time only: surely not, or perhaps. See [`Outline`](super::Outline).
+    pub fn is_timed(&self) -> bool {
+        !self.index.timeless
+    }
+
     /// Attributes of the root that hold for its children: name as written, and value with its quotes. They come first
     /// in the index.
     pub(super) fn inherited(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -138,5 +143,37 @@ impl fmt::Debug for Presence {
 impl fmt::Debug for Element<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}({} bytes)", self.kind, self.bytes.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pidf::Builder;
+
+    fn presence(content: &str) -> Presence {
+        let text = format!(
+            "<presence xmlns='urn:ietf:params:xml:ns:pidf' xmlns:x='urn:x' entity='pres:a@b'>{content}</presence>"
+        );
+        Presence::parse(text.as_bytes(), &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn what_limits_an_element_in_time_is_an_attribute_at_any_depth() {
+        let tuple = "<tuple id='t'><status><basic>open</basic></status>";
+        for timeless in ["", "<note>until = 5, from='7'</note>", "<x:until x:form='from'/>"] {
+            assert!(!presence(timeless).is_timed(), "{timeless}");
+        }
+        for timed in [
+            "<x:y until='1'/>".to_owned(),
+            "<x:y><x:z><x:q x:until = '1'/></x:z></x:y>".to_owned(),
+            format!("{tuple}<x:y from='1'/></tuple>"),
+        ] {
+            let timed = presence(&timed);
+            assert!(timed.is_timed(), "{}", str::from_utf8(timed.bytes()).unwrap());
+            let mut builder = Builder::new("pres:a@b");
+            timed.elements().for_each(|element| _ = builder.element(&element, None));
+            assert!(builder.finish().is_timed());
+        }
     }
 }

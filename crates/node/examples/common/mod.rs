@@ -45,7 +45,8 @@ impl World {
         }
     }
 
-    /// Lets the node handle a message; what it says waits for [`World::flush`].
+    /// Lets the node handle a message; what it says waits for [`World::flush`]. By this name its instructions are counted.
+    #[inline(never)]
     pub(crate) fn take(&mut self, bytes: &[u8]) {
         self.now = self.now + STEP;
         if let Entry::Deliver { message, .. } = enter(bytes, self.flow, &self.settings, 1, &mut self.out) {

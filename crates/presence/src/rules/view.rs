@@ -14,28 +14,26 @@ use super::filter::{Removal, Usage, filtered};
 /// What a presence document needs besides itself.
 const PIDF_FIELDS: &str = "Content-Type: application/pidf+xml\r\n";
 
-/// The composed document of a presentity, printed once per change.
+/// The composed document of a presentity. What its watchers need besides is made when the first of them is told: most
+/// changes of most presentities are told to nobody.
 #[derive(Clone, Debug)]
 pub struct Composed {
-    content: Arc<Content>,
-    fingerprint: u64,
+    body: Arc<[u8]>,
+    /// All of it, printed and named once per change.
+    whole: OnceCell<View>,
     /// Made when a class of watchers must not see all of it.
     parts: OnceCell<(Presence, Outline)>,
-}
-
-fn content(document: &Presence) -> Arc<Content> {
-    Arc::new(Content::of_state(PIDF_FIELDS, Arc::clone(document.bytes())))
 }
 
 impl Composed {
     /// Keeps a document for its views.
     pub fn new(document: &Presence) -> Self {
-        Self { content: content(document), fingerprint: document.fingerprint(), parts: OnceCell::new() }
+        Self { body: Arc::clone(document.bytes()), whole: OnceCell::new(), parts: OnceCell::new() }
     }
 
     /// Whether the document is the same, octet for octet.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        self.content.body == other.content.body
+        Arc::ptr_eq(&self.body, &other.body) || self.body == other.body
     }
 
     /// What watchers see of whom this was decided, RFC 5025 §3.2.1; `None` if they see no document at all.
@@ -45,11 +43,11 @@ impl Composed {
     pub fn view(&self, presentity: &Aor, decision: &Decision) -> Option<View> {
         match decision.handling {
             SubHandling::Block | SubHandling::Confirm => None,
-            SubHandling::PoliteBlock => Some(View::of(&pidf::empty(presentity.as_str()))),
+            SubHandling::PoliteBlock => Some(View::of(pidf::empty(presentity.as_str()).bytes())),
             SubHandling::Allow if decision.permissions.is_everything() => {
-                Some(View { content: Arc::clone(&self.content), fingerprint: self.fingerprint })
+                Some(self.whole.get_or_init(|| View::of(&self.body)).clone())
             }
-            SubHandling::Allow => Some(View::of(&self.filtered(&decision.permissions, None))),
+            SubHandling::Allow => Some(View::of(self.filtered(&decision.permissions, None).bytes())),
         }
     }
 
@@ -64,7 +62,7 @@ impl Composed {
 
     fn filtered(&self, permissions: &Permissions, removed: Option<&mut Vec<Removal>>) -> Presence {
         let (document, outline) = self.parts.get_or_init(|| {
-            let document = Presence::from_shared(Arc::clone(&self.content.body), &xml::Limits::NONE);
+            let document = Presence::from_shared(Arc::clone(&self.body), &xml::Limits::NONE);
             let document = document.expect("it was composed of accepted documents");
             let outline = document.shape();
             (document, outline)
@@ -81,8 +79,9 @@ pub struct View {
 }
 
 impl View {
-    fn of(document: &Presence) -> Self {
-        Self { content: content(document), fingerprint: document.fingerprint() }
+    fn of(body: &Arc<[u8]>) -> Self {
+        let content = Arc::new(Content::of_state(PIDF_FIELDS, Arc::clone(body)));
+        Self { content, fingerprint: pidf::fingerprint(body) }
     }
 
     /// The document as it goes out: `application/pidf+xml`.

@@ -8,7 +8,7 @@ use sip::{
 };
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok(message) = Message::parse(bytes, &Limits::DEFAULT) else { return };
+    let Ok(mut message) = Message::parse(bytes, &Limits::DEFAULT) else { return };
     if let Err(defect) = message.check(&Limits::DEFAULT) {
         assert!((400..700).contains(&defect.status) && defect.offset <= message.bytes().len());
     } else if message.method().is_some() {

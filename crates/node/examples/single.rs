@@ -11,7 +11,7 @@ mod messages;
 
 use sip::Name;
 
-use common::{World, field, ok, resident};
+use common::{World, cpu, field, ok, resident};
 use messages::{publish, subscribe};
 
 /// Presentities; where somebody watches, watchers of each.
@@ -83,5 +83,9 @@ fn main() {
         "notify" => (0..count / WATCHERS).for_each(|number| scene.publish(number)),
         other => return println!("no operation is called {other}"),
     }
-    println!("{count} x {operation}, {} MiB", resident() >> 20);
+    println!(
+        "{count} x {operation}: {} ms with what prepares it, {} MiB",
+        cpu().as_millis(),
+        resident() >> 20
+    );
 }

@@ -1,7 +1,7 @@
 //! Which request goes to which role: every pair of method and event package that we answer stands here.
 
 use ::presence::Refusal;
-use sip::{Aor, EventHeader, Message, Method, Name, Uri, Via, Writer};
+use sip::{Aor, EventHeader, Message, Method, Name, Uri, Writer};
 use sip_stack::Timestamp;
 use sip_stack::auth::Caller;
 use sip_stack::{compositor, subscriber, subscriptions};
@@ -270,7 +270,8 @@ impl Shard {
             let tag = asked.key.stateless_tag();
             let source = Some(asked.flow.remote);
             let (status, phrase) = (refused.status(), refused.phrase());
-            let mut response = sip::respond_with(bytes, asked.request, status, phrase, source, Some(&tag));
+            let mut response =
+                sip::respond_with(bytes, asked.request, status, phrase, source, Some(tag.as_str()));
             refused.print(&mut response);
             response.finish(&[]);
         });
@@ -303,7 +304,7 @@ impl Shard {
                 out.send(asked.back, None, |bytes| {
                     let source = Some(asked.flow.remote);
                     let mut response =
-                        sip::respond(bytes, asked.request, challenge.status(), source, Some(&tag));
+                        sip::respond(bytes, asked.request, challenge.status(), source, Some(tag.as_str()));
                     challenge.write(&mut response);
                     response.finish(&[]);
                 });
@@ -318,7 +319,8 @@ impl Shard {
         let tag = asked.key.stateless_tag();
         let (methods, allowed) = (self.allow(), self.allow_events());
         self.answer(now, asked, out, |bytes| {
-            let mut response = sip::respond(bytes, asked.request, 200, Some(asked.flow.remote), Some(&tag));
+            let mut response =
+                sip::respond(bytes, asked.request, 200, Some(asked.flow.remote), Some(tag.as_str()));
             response.field(Name::Allow, methods);
             response.field(Name::AllowEvents, &allowed);
             response.field(Name::Accept, ::presence::refusal::PIDF);
@@ -332,13 +334,12 @@ impl Shard {
 
     /// Everything is answered at once, so there is nothing left to cancel: 200 where there was something, RFC 3261 §9.2.
     fn cancel(&mut self, now: Timestamp, asked: &Asked<'_>, out: &mut Effects) -> Result<(), Refused> {
-        let via = asked.request.get(Name::Via).and_then(|value| Via::parse_first(value).ok());
-        if !via.is_some_and(|(via, _)| self.answers.cancels(now, asked.request, &via)) {
+        if !asked.request.via().is_some_and(|(via, _)| self.answers.cancels(now, asked.request, &via)) {
             return Err(Refused::NoTransaction);
         }
         let tag = asked.key.stateless_tag();
         self.answer(now, asked, out, |bytes| {
-            sip::respond(bytes, asked.request, 200, Some(asked.flow.remote), Some(&tag)).finish(&[]);
+            sip::respond(bytes, asked.request, 200, Some(asked.flow.remote), Some(tag.as_str())).finish(&[]);
         });
         Ok(())
     }
@@ -391,11 +392,17 @@ impl Shard {
 
     /// The presentity that the Request-URI names, if it is one of our domains.
     fn our_aor(&self, request: &Message<'_>) -> Result<Aor, Refused> {
-        let uri = Uri::parse(request.uri().unwrap_or_default()).map_err(|_| Refused::Field("Request-URI"))?;
-        if matches!(uri, Uri::Other { .. }) {
-            return Err(Refused::Scheme);
-        }
-        let aor = Aor::of(&uri).ok_or(Refused::NotOurs)?;
+        let text = request.uri().unwrap_or_default();
+        let aor = match Aor::canonical(text) {
+            Some(aor) => aor,
+            None => {
+                let uri = Uri::parse(text).map_err(|_| Refused::Field("Request-URI"))?;
+                if matches!(uri, Uri::Other { .. }) {
+                    return Err(Refused::Scheme);
+                }
+                Aor::of(&uri).ok_or(Refused::NotOurs)?
+            }
+        };
         match aor.domain() {
             Some(domain) if !self.settings.domains.iter().any(|own| own == domain) => Err(Refused::NotOurs),
             _ => Ok(aor),

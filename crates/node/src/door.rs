@@ -1,6 +1,6 @@
 //! The door: what comes in is read once, refused if it is malformed, and given to the shard that owns it.
 
-use sip::{Limits, Message, Method, Name, NameAddr, ParseErrorKind, Start, Via};
+use sip::{Limits, Message, Method, Name, ParseErrorKind, Start, Via};
 use sip_stack::dialog::LocalTag;
 use sip_stack::server_transactions::stateless_tag;
 use sip_stack::{Flow, Protocol};
@@ -49,7 +49,7 @@ pub fn enter<'a>(
     out: &mut Effects,
 ) -> Entry<'a> {
     let limits = &settings.limits.sip;
-    let message = match Message::parse(bytes, limits) {
+    let mut message = match Message::parse(bytes, limits) {
         Ok(message) => message,
         Err(error) if error.kind == ParseErrorKind::TooLarge => return too_large(bytes, flow, out),
         Err(_) => return Entry::Dropped,
@@ -117,12 +117,11 @@ fn answer(
     retry_after: Option<u64>,
     out: &mut Effects,
 ) -> bool {
-    let Some(via) = request.get(Name::Via) else { return false };
-    let back = match Via::parse_first(via) {
-        Ok((via, _)) => way_back(&via, flow),
+    let back = match request.via() {
+        Some((via, _)) => way_back(&via, flow),
         // The Via of another version cannot be read either, RFC 4475 §3.1.2.16.
-        Err(_) if status == 505 => flow,
-        Err(_) => return false,
+        None if status == 505 && request.get(Name::Via).is_some() => flow,
+        None => return false,
     };
     let tag = stateless_tag(request);
     out.send(back, None, |bytes| {
@@ -160,14 +159,14 @@ fn request_owner(
 pub(crate) fn list_partition(request: &Message<'_>, settings: &Settings) -> Partition {
     let uri = request.uri().unwrap_or_default();
     let is_server = settings.lists.as_ref().is_some_and(|lists| lists.is_server(uri));
-    let from = request.get(Name::From).filter(|_| is_server).and_then(|from| NameAddr::parse(from).ok());
+    let from = if is_server { request.from() } else { None };
     let hash = sip::aor_hash(from.map_or(uri, |from| from.uri));
     hash.map_or(Partition(0), Partition::of_hash)
 }
 
 /// The tag of the To field.
 pub fn to_tag<'a>(message: &Message<'a>) -> Option<&'a str> {
-    NameAddr::parse(message.get(Name::To)?).ok()?.tag()
+    message.to()?.tag()
 }
 
 fn branch_owner(response: &Message<'_>, shards: u16) -> ShardId {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use ::documents::watcherinfo::Watcher;
 use presence::rules::Requester;
 use presence::{Explanation, Presentity};
-use sip::{Aor, Message, Method, Name, Start, Via};
+use sip::{Aor, Message, Method, Start};
 use sip_stack::auth::Authenticator;
 use sip_stack::client_transactions::{ClientTransactions, Due};
 use sip_stack::keys::{IdentityHash, Random, Seed};
@@ -380,6 +380,15 @@ impl Shard {
         self.owners.presentities.place(aor, || Presentity::new(aor.clone()))
     }
 
+    /// The place of a presentity, made if need be and if there is room.
+    pub(crate) fn room_for(&mut self, aor: &Aor) -> Result<u32, Refused> {
+        match self.owners.presentities.find(aor) {
+            Some(place) => Ok(place),
+            None if self.has_room(aor) => Ok(self.presentity_for(aor)),
+            None => Err(Refused::Full),
+        }
+    }
+
     /// Whether there is room for one more presentity, unless it is there.
     pub(crate) fn has_room(&self, aor: &Aor) -> bool {
         let presentities = &self.owners.presentities;
@@ -422,11 +431,7 @@ impl Shard {
         request: &Message<'_>,
         out: &mut Effects,
     ) {
-        let Some(via) =
-            request.get(Name::Via).and_then(|value| Via::parse_first(value).ok()).map(|(via, _)| via)
-        else {
-            return;
-        };
+        let Some((via, _)) = request.via() else { return };
         if method == Method::Ack {
             return; // nothing here is answered to an INVITE but a refusal, and that needs no more
         }

@@ -106,7 +106,9 @@ impl Authenticator {
 
 /// Whom From names.
 fn from(request: &Message<'_>) -> Result<Aor, Cause> {
-    request.get(Name::From).and_then(aor).ok_or(Cause::NoIdentity)
+    let uri = request.from().ok_or(Cause::NoIdentity)?.uri;
+    let aor = Aor::canonical(uri).or_else(|| Aor::of(&Uri::parse(uri).ok()?));
+    aor.ok_or(Cause::NoIdentity)
 }
 
 /// The first SIP and the first `tel` identity of P-Asserted-Identity, in this order. RFC 3325 §9.1 has at most one of
@@ -123,11 +125,6 @@ fn asserted_identities(request: &Message<'_>) -> Vec<Aor> {
         }
     }
     sip.into_iter().chain(tel).collect()
-}
-
-fn aor(value: &str) -> Option<Aor> {
-    let address = NameAddr::parse(value).ok()?;
-    Aor::of(&Uri::parse(address.uri).ok()?)
 }
 
 /// Whether `Privacy` asks to keep the asserted identity from others, RFC 3325 §9.3; its values stand between

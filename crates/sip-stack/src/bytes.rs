@@ -5,8 +5,8 @@
 pub struct FieldWriter(Vec<u8>);
 
 impl FieldWriter {
-    /// Starts with the number of the format, so that a later program knows what it reads. `size` is about how many
-    /// octets will follow: enough of them spare the copies of growing.
+    /// Starts with the number of the format, so that a later program knows what it reads. `size` is how many octets will
+    /// follow, if that is known: then nothing grows, and nothing is cut at the end.
     pub fn new(format: u8, size: usize) -> Self {
         let mut bytes = Vec::with_capacity(size + 1);
         bytes.push(format);

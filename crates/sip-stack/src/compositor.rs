@@ -3,6 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
+use sip::{Hexadecimal, Name, Writer};
+
 use crate::time::Timestamp;
 
 /// Names one version of one publication, RFC 3903 §8. Never given twice: the epoch is new at every start.
@@ -29,9 +31,19 @@ impl EntityTag {
     }
 }
 
+impl EntityTag {
+    /// Adds the SIP-ETag field that tells of it.
+    pub fn print(self, response: &mut Writer<'_>) {
+        let (epoch, number) = (Hexadecimal::of(u64::from(self.epoch)), Hexadecimal::of(self.number));
+        response.pieces(Name::SipETag, &[epoch.as_str(), ".", number.as_str()]);
+    }
+}
+
 impl fmt::Display for EntityTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}.{:x}", self.epoch, self.number)
+        f.write_str(Hexadecimal::of(u64::from(self.epoch)).as_str())?;
+        f.write_str(".")?;
+        f.write_str(Hexadecimal::of(self.number).as_str())
     }
 }
 

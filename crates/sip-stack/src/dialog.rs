@@ -82,7 +82,7 @@ impl Dialog {
         let remote_cseq = cseq(subscribe)?;
         let field = |name| subscribe.get(name).ok_or(DialogDefect::Identification);
         let (from, to, call_id) = (field(Name::From)?, field(Name::To)?, field(Name::CallId)?);
-        let peer = NameAddr::parse(from).map_err(|_| DialogDefect::Identification)?;
+        let peer = subscribe.from().ok_or(DialogDefect::Identification)?;
         let remote_tag = peer.tag().unwrap_or_default();
         let mut identification = String::with_capacity(from.len() + to.len() + call_id.len() + 64);
         identification.push_str("From: ");
@@ -224,8 +224,7 @@ impl Dialog {
 
     /// Whether a request is one of this dialog, RFC 3261 §12.2.2: Call-ID and the peer's tag (ours was the key).
     pub fn is_of(&self, request: &Message<'_>) -> bool {
-        let remote =
-            request.get(Name::From).and_then(|from| NameAddr::parse(from).ok()).and_then(|from| from.tag());
+        let remote = request.from().and_then(|from| from.tag());
         request.get(Name::CallId) == Some(self.call_id()) && remote.unwrap_or_default() == self.remote_tag()
     }
 

@@ -576,7 +576,7 @@ mod tests {
         let sent = subscription.send(at(1));
         let mut bytes = Vec::new();
         subscription.print(&mut bytes, sent, "SIP/2.0/UDP s:5060", "z9hG4bKx", "<sip:s:5060>").finish(b"");
-        let notify = Message::parse(&bytes, &Limits::default()).unwrap();
+        let mut notify = Message::parse(&bytes, &Limits::default()).unwrap();
         assert_eq!(notify.check(&Limits::default()), Ok(()));
         assert_eq!(notify.uri(), Some("sip:b@h"));
         assert_eq!(notify.get(Name::SubscriptionState), Some("active;expires=3599"));

@@ -277,7 +277,7 @@ impl Scene {
             match action {
                 Action::Send { hop, message, usage: _ } => {
                     let text = String::from_utf8(message.to_vec()).unwrap();
-                    let message = Message::parse(text.as_bytes(), &Limits::default()).unwrap();
+                    let mut message = Message::parse(text.as_bytes(), &Limits::default()).unwrap();
                     message.check(&Limits::default()).unwrap();
                     self.sent.push(Request { at: self.now, hop, text });
                 }

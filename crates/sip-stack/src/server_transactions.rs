@@ -23,8 +23,25 @@ pub struct TransactionKey(u128);
 impl TransactionKey {
     /// A tag for the To header field of an answer that keeps no state: the same for each retransmission,
     /// RFC 3261 §8.2.7.
-    pub fn stateless_tag(self) -> String {
-        format!("s{:016x}", self.0 as u64)
+    pub fn stateless_tag(self) -> StatelessTag {
+        let mut text = [b's'; 17];
+        let mut number = self.0 as u64;
+        for digit in text[1..].iter_mut().rev() {
+            *digit = b"0123456789abcdef"[(number & 15) as usize];
+            number >>= 4;
+        }
+        StatelessTag(text)
+    }
+}
+
+/// See [`TransactionKey::stateless_tag`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatelessTag([u8; 17]);
+
+impl StatelessTag {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.0).expect("hexadecimal digits are ASCII")
     }
 }
 
@@ -99,8 +116,8 @@ impl ServerTransactions {
         put(&mut hash, branch);
         put(&mut hash, method);
         // Protocol and sent-by, as written: a retransmission is the same octets.
-        let sent_by = request.get(Name::Via).and_then(|value| value.split(';').next());
-        put(&mut hash, sent_by.unwrap_or_default());
+        let field = request.get(Name::Via).unwrap_or_default();
+        put(&mut hash, &field[..field.find(';').unwrap_or(field.len())]);
         if !via.has_cookie() {
             put(&mut hash, request.uri().unwrap_or_default());
             for name in [Name::To, Name::From, Name::CallId, Name::CSeq] {

@@ -219,7 +219,7 @@ impl UserAgent {
         if let Some(answer) = self.answers.find(now, request) {
             return vec![Action::Answer(answer)]; // a retransmission is answered alike, RFC 3261 §17.2.2
         }
-        let (answer, actions) = match request.check(&self.limits) {
+        let (answer, actions) = match request.clone().check(&self.limits) {
             Err(defect) => (self.answer(request, source, defect.status, &[]), Vec::new()),
             Ok(()) => match request.method().map_or("", |method| method.as_str()) {
                 "NOTIFY" => self.take_notify(now, source, request),

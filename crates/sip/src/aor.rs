@@ -28,10 +28,18 @@ impl Aor {
         Some(Self(String::from_utf8(text).ok()?.into()))
     }
 
+    /// The user of a URI that stands as it is printed here, as most do; `None` says nothing about others.
+    pub fn canonical(text: &str) -> Option<Self> {
+        is_canonical(text.as_bytes()).then(|| Self(text.into()))
+    }
+
     /// Reads a URI of at most [`Limits::uri`] bytes that names a user.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         if text.len() > Limits::DEFAULT.uri {
             return Err(FieldError::new(Limits::DEFAULT.uri, "a shorter URI", "RFC 3261 §10.3"));
+        }
+        if let Some(aor) = Self::canonical(text) {
+            return Ok(aor);
         }
         let uri = Uri::parse(text)?;
         Self::of(&uri).ok_or(FieldError::new(0, "a URI that names a user", "RFC 3261 §10.3"))
@@ -96,22 +104,27 @@ const fn fnv(hash: u64, byte: u8) -> u64 {
     (hash ^ byte as u64).wrapping_mul(0x0000_0100_0000_01b3)
 }
 
-/// Whether the URI is surely its own canonical form; most of those that arrive are.
-fn is_canonical(bytes: &[u8]) -> bool {
+/// Whether the URI is surely its own canonical form; most of those that arrive are. It is a whole and sound one then.
+pub(crate) fn is_canonical(bytes: &[u8]) -> bool {
     let Some(rest) = bytes.strip_prefix(b"sip:") else { return false };
-    let user =
-        rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || b"-_.+".contains(byte))).unwrap_or(0);
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+');
+    let user = rest.iter().position(|byte| !is_plain(byte)).unwrap_or(0);
     if user == 0 || rest[user] != b'@' {
         return false;
     }
-    let is_lower =
-        |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
     let host = &rest[user + 1..];
     // A name, so no digit first; of labels that are not empty; without the dot of the root.
+    let mut before = b'.';
+    let is_lower = |byte: &u8| {
+        let behind = core::mem::replace(&mut before, *byte);
+        byte.is_ascii_lowercase()
+            || byte.is_ascii_digit()
+            || *byte == b'-'
+            || (*byte == b'.' && behind != b'.')
+    };
     host.first().is_some_and(u8::is_ascii_lowercase)
-        && host.last() != Some(&b'.')
         && host.iter().all(is_lower)
-        && !host.windows(2).any(|pair| pair == b"..")
+        && host.last() != Some(&b'.')
 }
 
 /// Pushes the canonical form byte by byte; `None` if the URI names no user.

@@ -1,6 +1,7 @@
 //! What every element must see in a message before it acts on it.
 
 use crate::address::{self, NameAddr};
+use crate::aor::is_canonical;
 use crate::chars;
 use crate::cseq::CSeq;
 use crate::error::{Defect, FieldError, offset_in};
@@ -12,7 +13,7 @@ use crate::start::Start;
 use crate::uri::Uri;
 use crate::via::{COOKIE, Via};
 
-impl Message<'_> {
+impl<'a> Message<'a> {
     /// Whether the message is one that any element may act on, or its first defect and the status that answers it.
     ///
     /// Seen to: the version (505); the Request-Line; the Request-URI's size (414), scheme (416) and syntax; one of each
@@ -21,7 +22,8 @@ impl Message<'_> {
     /// `limits` (413); CSeq's method against the request's (501 if the request's is one we do not know, so that the
     /// answer stays right when it becomes one, RFC 4475 §3.1.2.18). A missing Max-Forwards, From tag or Via branch is
     /// no defect: elements of RFC 2543 send none (RFC 4475 §3.4.1); nor is a Contact or Record-Route of a PUBLISH.
-    pub fn check(&self, limits: &Limits) -> Result<(), Defect> {
+    /// Via, From and To need not be read again after it.
+    pub fn check(&mut self, limits: &Limits) -> Result<(), Defect> {
         self.fault().map_or(Ok(()), Err)?;
         self.check_line_ends()?;
         if let Start::Request { uri, .. } = self.start() {
@@ -57,6 +59,9 @@ impl Message<'_> {
             offset: offset + error.offset,
             section: error.section,
         };
+        if is_canonical(text.as_bytes()) {
+            return Ok(()); // as most are
+        }
         match Uri::parse(text).map_err(bad)? {
             Uri::Sip(uri) if !uri.headers.is_empty() => {
                 Err(bad(FieldError::new(0, "a Request-URI without headers", "RFC 3261 §19.1.1")))
@@ -69,9 +74,9 @@ impl Message<'_> {
         }
     }
 
-    fn check_vias(&self) -> Result<(), Defect> {
+    fn check_vias(&mut self) -> Result<(), Defect> {
         self.required(Name::Via, "Missing Via")?;
-        let mut is_top = true;
+        let (mut is_top, mut top) = (true, None);
         for field in self.all(Name::Via) {
             let mut rest = field;
             loop {
@@ -85,19 +90,23 @@ impl Message<'_> {
                         "RFC 3261 §8.1.1.7",
                     )));
                 }
+                if is_top {
+                    top = Some((via, after));
+                }
                 is_top = false;
                 let Some(next) = after.strip_prefix(',') else { break };
                 rest = next;
             }
         }
+        self.read.via = top;
         Ok(())
     }
 
-    fn check_parties(&self) -> Result<(), Defect> {
+    fn check_parties(&mut self) -> Result<(), Defect> {
         let from = self.required(Name::From, "Missing From")?;
-        NameAddr::parse(from).map_err(|error| self.bad(from, "Bad From", error))?;
+        self.read.from = Some(NameAddr::parse(from).map_err(|error| self.bad(from, "Bad From", error))?);
         let to = self.required(Name::To, "Missing To")?;
-        NameAddr::parse(to).map_err(|error| self.bad(to, "Bad To", error))?;
+        self.read.to = Some(NameAddr::parse(to).map_err(|error| self.bad(to, "Bad To", error))?);
         let is_star = |value: &str| value == "*" && self.method() == Some(Method::Register);
         for field in self.all(Name::Route) {
             address::check_list(field).map_err(|error| self.bad(field, "Bad Route", error))?;
@@ -158,7 +167,7 @@ impl Message<'_> {
         Ok(())
     }
 
-    fn required(&self, name: Name, reason: &'static str) -> Result<&str, Defect> {
+    fn required(&self, name: Name, reason: &'static str) -> Result<&'a str, Defect> {
         let missing =
             || Defect { status: 400, reason, offset: self.head().len(), section: "RFC 3261 §8.1.1" };
         self.get(name).ok_or_else(missing)

@@ -61,4 +61,4 @@ pub use respond::{respond, respond_with};
 pub use start::Start;
 pub use uri::{PresUri, SipUri, TelUri, Uri};
 pub use via::Via;
-pub use write::{Decimal, Writer};
+pub use write::{Decimal, Hexadecimal, Writer};

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::address::NameAddr;
 use crate::chars;
 use crate::error::{Defect, ParseError, ParseErrorKind};
 use crate::limits::Limits;
@@ -10,6 +11,7 @@ use crate::method::Method;
 use crate::name::Name;
 use crate::params::split_values;
 use crate::start::{self, Start};
+use crate::via::Via;
 
 /// One SIP message, borrowed from the bytes it was parsed from.
 ///
@@ -29,6 +31,15 @@ pub struct Message<'a> {
     count: usize,
     /// The first thing wrong with the head as a whole; `check` reports it.
     fault: Option<Defect>,
+    pub(crate) read: Read<'a>,
+}
+
+/// Fields that several look at on the way of a request: kept when [`Message::check`] has read them.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Read<'a> {
+    pub(crate) via: Option<(Via<'a>, &'a str)>,
+    pub(crate) from: Option<NameAddr<'a>>,
+    pub(crate) to: Option<NameAddr<'a>>,
 }
 
 /// One header field.
@@ -89,6 +100,7 @@ impl<'a> Message<'a> {
             spilled: Vec::new(),
             count: 0,
             fault: version_fault,
+            read: Read::default(),
         };
         let head = message.index(fields, limits)?;
         message.head = core::str::from_utf8(&bytes[..head]).map_err(|error| ParseError {
@@ -224,6 +236,22 @@ impl<'a> Message<'a> {
     #[inline]
     pub fn get(&self, name: Name) -> Option<&'a str> {
         self.first_entry(name).map(|entry| self.value(entry))
+    }
+
+    /// The topmost Via, and what follows it in its field: empty or from its comma on. `None` if it is missing or cannot be
+    /// read. Costs nothing after [`Message::check`].
+    pub fn via(&self) -> Option<(Via<'a>, &'a str)> {
+        self.read.via.or_else(|| Via::parse_first(self.get(Name::Via)?).ok())
+    }
+
+    /// The address in From; `None` if it is missing or cannot be read. Costs nothing after [`Message::check`].
+    pub fn from(&self) -> Option<NameAddr<'a>> {
+        self.read.from.or_else(|| NameAddr::parse(self.get(Name::From)?).ok())
+    }
+
+    /// The address in To; `None` if it is missing or cannot be read. Costs nothing after [`Message::check`].
+    pub fn to(&self) -> Option<NameAddr<'a>> {
+        self.read.to.or_else(|| NameAddr::parse(self.get(Name::To)?).ok())
     }
 
     /// The values of all fields of this name, in order.

@@ -18,7 +18,7 @@ impl<'a> Params<'a> {
     /// Reads `;a=b;c="d"` to the end of the text, or nothing. Refuses an empty parameter and an open quote.
     pub fn parse(text: &'a str) -> Result<Self, FieldError> {
         let mut scan = Scan { text, at: 0 };
-        while scan.step(chars::TOKEN, chars::VALUE)?.is_some() {}
+        while scan.step()?.is_some() {}
         if scan.at < text.len() {
             return Err(FieldError::new(scan.at, "a semicolon or the end", "RFC 3261 §7.3.1"));
         }
@@ -27,8 +27,19 @@ impl<'a> Params<'a> {
 
     /// Reads parameters up to the first character that cannot go on with them; gives what follows.
     pub(crate) fn parse_front(text: &'a str) -> Result<(Self, &'a str), FieldError> {
+        Self::parse_front_with(text, |_, _| {})
+    }
+
+    /// The same, and shows each parameter to `see`: its name, and its value if it has one, as they stand.
+    #[inline]
+    pub(crate) fn parse_front_with(
+        text: &'a str,
+        mut see: impl FnMut(&'a str, Option<&'a str>),
+    ) -> Result<(Self, &'a str), FieldError> {
         let mut scan = Scan { text, at: 0 };
-        while scan.step(chars::TOKEN, chars::VALUE)?.is_some() {}
+        while let Some((name, value)) = scan.step()? {
+            see(name, value);
+        }
         Ok((Self(chars::trim(&text[..scan.at])), &text[scan.at..]))
     }
 
@@ -138,7 +149,7 @@ fn param_end(text: &str) -> usize {
     bytes.len()
 }
 
-/// Reads `separator name [= value]` steps with white space around every sign.
+/// Reads `;name[=value]` steps with white space around every sign.
 struct Scan<'a> {
     text: &'a str,
     at: usize,
@@ -147,7 +158,7 @@ struct Scan<'a> {
 impl<'a> Scan<'a> {
     /// One parameter, or nothing if no semicolon comes next; `at` then stands before the white space.
     #[inline]
-    fn step(&mut self, name: u8, value: u8) -> Result<Option<&'a str>, FieldError> {
+    fn step(&mut self) -> Result<Option<(&'a str, Option<&'a str>)>, FieldError> {
         let bytes = self.text.as_bytes();
         let semicolon = self.at + spaces(&bytes[self.at..]);
         if bytes.get(semicolon) != Some(&b';') {
@@ -155,24 +166,27 @@ impl<'a> Scan<'a> {
             return Ok(None);
         }
         let start = semicolon + 1 + spaces(&bytes[semicolon + 1..]);
-        let length = chars::span(&bytes[start..], name);
+        let length = chars::span(&bytes[start..], chars::TOKEN);
         if length == 0 {
             return Err(FieldError::new(start, "a parameter name", "RFC 3261 §7.3.1"));
         }
+        let name = &self.text[start..start + length];
         self.at = start + length;
         let equal = self.at + spaces(&bytes[self.at..]);
+        let mut value = None;
         if bytes.get(equal) == Some(&b'=') {
             let from = equal + 1 + spaces(&bytes[equal + 1..]);
             let length = match bytes.get(from) {
                 Some(b'"') => chars::quoted(&bytes[from..]).unwrap_or(0),
-                _ => chars::span(&bytes[from..], value),
+                _ => chars::span(&bytes[from..], chars::VALUE),
             };
             if length == 0 {
                 return Err(FieldError::new(from, "a parameter value", "RFC 3261 §7.3.1"));
             }
             self.at = from + length;
+            value = Some(&self.text[from..self.at]);
         }
-        Ok(Some(&self.text[start..start + length]))
+        Ok(Some((name, value)))
     }
 }
 

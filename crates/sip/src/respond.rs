@@ -2,7 +2,6 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::address::NameAddr;
 use crate::chars;
 use crate::error::offset_in;
 use crate::message::Message;
@@ -39,7 +38,7 @@ pub fn respond_with<'b>(
     for (index, via) in request.all(Name::Via).enumerate() {
         let line = writer.start(Name::Via);
         match source {
-            Some(source) if index == 0 => push_marked_via(line, via, source),
+            Some(source) if index == 0 => push_marked_via(line, via, request.via(), source),
             _ => push_clean(line, via),
         }
         line.extend_from_slice(b"\r\n");
@@ -50,7 +49,7 @@ pub fn respond_with<'b>(
     if let Some(to) = request.get(Name::To) {
         let line = writer.start(Name::To);
         push_clean(line, to);
-        if let Some(tag) = to_tag.filter(|_| !has_tag(to)) {
+        if let Some(tag) = to_tag.filter(|_| request.to().is_some_and(|to| to.tag().is_none())) {
             line.extend_from_slice(b";tag=");
             push_clean(line, tag);
         }
@@ -64,18 +63,13 @@ pub fn respond_with<'b>(
     writer
 }
 
-/// A To that cannot be read is left as it is.
-fn has_tag(to: &str) -> bool {
-    NameAddr::parse(to).map_or(true, |address| address.tag().is_some())
-}
-
 /// Writes the field with `received` and `rport` in its first value.
-fn push_marked_via(out: &mut Vec<u8>, field: &str, source: SocketAddr) {
-    let Ok((via, rest)) = Via::parse_first(field) else { return push_clean(out, field) };
+fn push_marked_via(out: &mut Vec<u8>, field: &str, first: Option<(Via<'_>, &str)>, source: SocketAddr) {
+    let Some((via, rest)) = first else { return push_clean(out, field) };
     let address = source.ip().to_canonical();
     let asks_for_port = via.rport() == Some(None);
     let is_sender = via.host.address().is_some_and(|host| host.to_canonical() == address);
-    let is_marked = via.params.has("received");
+    let is_marked = via.is_marked();
     if !asks_for_port && !is_marked && is_sender {
         return push_clean(out, field);
     }

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use crate::chars;
 use crate::error::{FieldError, offset_in};
 use crate::host::{self, Host};
-use crate::params::Params;
+use crate::params::{Params, inner};
 
 /// What the branch of an element of RFC 3261 begins with, §8.1.1.7.
 pub const COOKIE: &str = "z9hG4bK";
@@ -22,6 +22,29 @@ pub struct Via<'a> {
     pub port: Option<u16>,
     /// `branch`, `received`, `rport` and any others.
     pub params: Params<'a>,
+    noted: Noted<'a>,
+}
+
+/// The parameters that every request is asked for, seen while all are read: of each the first, as it stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Noted<'a> {
+    branch: Option<Option<&'a str>>,
+    rport: Option<Option<&'a str>>,
+    received: Option<Option<&'a str>>,
+}
+
+impl<'a> Noted<'a> {
+    fn see(&mut self, name: &str, value: Option<&'a str>) {
+        let (place, known) = match name.len() {
+            5 => (&mut self.rport, "rport"),
+            6 => (&mut self.branch, "branch"),
+            8 => (&mut self.received, "received"),
+            _ => return,
+        };
+        if name.eq_ignore_ascii_case(known) {
+            place.get_or_insert(value);
+        }
+    }
 }
 
 const SECTION: &str = "RFC 3261 §20.42";
@@ -43,16 +66,18 @@ impl<'a> Via<'a> {
         let at = |part: &str| offset_in(value, part);
         let trimmed = chars::trim_end(sent_by);
         let (host, port) = Host::parse_with_port(trimmed).map_err(|error| error.shifted(at(trimmed)))?;
-        let (params, after) = Params::parse_front(rest).map_err(|error| error.shifted(at(rest)))?;
+        let mut noted = Noted::default();
+        let (params, after) = Params::parse_front_with(rest, |name, value| noted.see(name, value))
+            .map_err(|error| error.shifted(at(rest)))?;
         if !after.is_empty() && !after.starts_with(',') {
             return Err(FieldError::new(at(after), "a comma or the end", SECTION));
         }
-        Ok((Self { protocol, host, port, params }, after))
+        Ok((Self { protocol, host, port, params, noted }, after))
     }
 
     /// The branch that names the transaction.
     pub fn branch(&self) -> Option<&'a str> {
-        self.params.get("branch").filter(|branch| !branch.is_empty())
+        self.noted.branch?.map(inner).filter(|branch| !branch.is_empty())
     }
 
     /// Whether the branch is one of RFC 3261, with something after the cookie.
@@ -64,12 +89,17 @@ impl<'a> Via<'a> {
 
     /// `None`: no rport parameter. `Some(None)`: asked for (RFC 3581 §3). `Some(Some(port))`: filled in.
     pub fn rport(&self) -> Option<Option<u16>> {
-        self.params.find("rport").map(|value| value.and_then(|port| port.parse().ok()))
+        self.noted.rport.map(|value| value.and_then(|port| port.parse().ok()))
+    }
+
+    /// Whether it says where it was received, legibly or not.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.noted.received.is_some()
     }
 
     /// The source address that the next element noted, with or without brackets (RFC 5118 §4.5).
     pub fn received(&self) -> Option<IpAddr> {
-        let text = self.params.get("received")?;
+        let text = self.noted.received?.map_or("", inner);
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         bare.parse().ok().or_else(|| host::v6(bare).map(IpAddr::V6))
     }

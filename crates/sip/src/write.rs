@@ -152,7 +152,13 @@ fn push_visible(out: &mut Vec<u8>, text: &str) {
 }
 
 pub(crate) fn push_number(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(Decimal::of(value).as_str().as_bytes());
+    match u8::try_from(value) {
+        Ok(digit @ 0..=9) => out.push(b'0' + digit),
+        _ => {
+            let Decimal { digits, start } = Decimal::of(value);
+            out.extend_from_slice(&digits[start..]);
+        }
+    }
 }
 
 /// A number in decimal digits, without a detour over formatting or the heap.
@@ -171,6 +177,34 @@ impl Decimal {
             start -= 1;
             digits[start] = b'0' + (value % 10) as u8;
             value /= 10;
+            if value == 0 {
+                return Self { digits, start };
+            }
+        }
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.digits[self.start..]).expect("digits are ASCII")
+    }
+}
+
+/// A number in lower-case hexadecimal digits, without leading zeros, formatting or the heap.
+#[derive(Clone, Copy, Debug)]
+pub struct Hexadecimal {
+    digits: [u8; 16],
+    start: usize,
+}
+
+impl Hexadecimal {
+    /// The digits of `value`.
+    pub fn of(mut value: u64) -> Self {
+        let mut digits = [0_u8; 16];
+        let mut start = digits.len();
+        loop {
+            start -= 1;
+            digits[start] = b"0123456789abcdef"[(value & 15) as usize];
+            value >>= 4;
             if value == 0 {
                 return Self { digits, start };
             }
@@ -236,6 +270,7 @@ mod tests {
     fn numbers_are_printed_whole() {
         for number in [0, 9, 10, 4_294_967_296, u64::MAX] {
             assert_eq!(written(|out| push_number(out, number)), number.to_string());
+            assert_eq!(Hexadecimal::of(number).as_str(), format!("{number:x}"));
         }
     }
 }

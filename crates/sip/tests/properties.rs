@@ -197,7 +197,7 @@ proptest! {
     /// A response to whatever can be split can itself be read, and carries the fields that match it to its request.
     #[test]
     fn a_response_to_anything_is_a_message(bytes in "OPTIONS sip:a@b SIP/2.0\r\n((Via|v|To|f|CSeq|X): [ -~\r\n\täж]{0,40}\r\n){0,8}\r\n") {
-        let Ok(request) = Message::parse(bytes.as_bytes(), &Limits::DEFAULT) else { return Ok(()) };
+        let Ok(mut request) = Message::parse(bytes.as_bytes(), &Limits::DEFAULT) else { return Ok(()) };
         let _ = request.check(&Limits::DEFAULT);
         let mut out = Vec::new();
         respond(&mut out, &request, 400, "192.0.2.1:5060".parse().ok(), Some("tag")).finish(b"x");

@@ -136,7 +136,7 @@ fn rfc5118(name: &str) -> Vec<u8> {
 fn verdict(bytes: &[u8]) -> Verdict {
     match Message::parse(bytes, &Limits::DEFAULT) {
         Err(error) => Dropped(error.kind),
-        Ok(message) => {
+        Ok(mut message) => {
             message.check(&Limits::DEFAULT).map_or_else(|defect| Answered(defect.status), |()| Taken)
         }
     }
@@ -194,7 +194,7 @@ fn no_cut_or_changed_byte_of_any_message_panics() {
 }
 
 fn read_everything(bytes: &[u8]) {
-    let Ok(message) = Message::parse(bytes, &Limits::DEFAULT) else { return };
+    let Ok(mut message) = Message::parse(bytes, &Limits::DEFAULT) else { return };
     let _ = message.check(&Limits::DEFAULT);
     assert!(message.body().len() <= bytes.len());
     for via in message.values(Name::Via) {

@@ -199,7 +199,7 @@ impl State {
     }
 
     fn receive(&mut self, peer: SocketAddr, bytes: &[u8]) -> Outgoing {
-        let message = Message::parse(bytes, &Limits::default()).unwrap();
+        let mut message = Message::parse(bytes, &Limits::default()).unwrap();
         if let Some(status) = message.status() {
             let _ = self.seen.send(format!("{status}"));
             return Vec::new();

@@ -33,10 +33,7 @@ impl Shard {
         if self.storage == Storage::Failing {
             return Err(Refused::Storage);
         }
-        if !self.has_room(&aor) {
-            return Err(Refused::Full);
-        }
-        let place = self.presentity_for(&aor);
+        let place = self.room_for(&aor)?;
         if self.must_wait(Owner::presentity(place)) {
             return self.park(asked, caller, Owner::presentity(place), out);
         }
@@ -55,9 +52,9 @@ impl Shard {
         }
         let tag = asked.key.stateless_tag();
         self.answer(now, asked, out, |bytes| {
-            let mut response = sip::respond(bytes, request, 200, Some(asked.flow.remote), Some(&tag));
+            let mut response = sip::respond(bytes, request, 200, Some(asked.flow.remote), Some(tag.as_str()));
             response.number(Name::Expires, published.lifetime.as_secs());
-            response.display(Name::SipETag, published.entity_tag);
+            published.entity_tag.print(&mut response);
             response.finish(&[]);
         });
         Ok(())
@@ -65,7 +62,7 @@ impl Shard {
 
     /// The presentity that is to be watched, made if need be and if there is room.
     pub(super) fn watched(&mut self, aor: &Aor) -> Result<Owner, Refused> {
-        if self.has_room(aor) { Ok(Owner::presentity(self.presentity_for(aor))) } else { Err(Refused::Full) }
+        self.room_for(aor).map(Owner::presentity)
     }
 
     /// Takes an initial SUBSCRIBE.

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::borrow::Cow;
 
-use sip::{CSeq, Message, Name, NameAddr};
+use sip::{CSeq, Message, Name};
 use sip_stack::auth::Caller;
 use sip_stack::dialog::{Dialog, LocalTag};
 use sip_stack::subscriptions::{Condition, Refresh, Refreshed, Refusal};
@@ -132,7 +132,7 @@ impl Shard {
         if self.must_wait(owner) {
             return self.park(asked, caller, owner, out);
         }
-        let from = asked.request.get(Name::From).and_then(|value| NameAddr::parse(value).ok());
+        let from = asked.request.from();
         let display_name = from.and_then(|from| from.display_name().map(Cow::into_owned));
         let (flow, package) = (asked.back, package.name);
         let initial =

@@ -188,7 +188,8 @@ impl Shard {
             let tag = asked.key.stateless_tag();
             // Answered before anything that follows from it.
             self.answer(now, asked, out, |bytes| {
-                let mut response = sip::respond(bytes, request, 200, Some(asked.flow.remote), Some(&tag));
+                let mut response =
+                    sip::respond(bytes, request, 200, Some(asked.flow.remote), Some(tag.as_str()));
                 for route in request.all(Name::RecordRoute) {
                     response.field(Name::RecordRoute, route); // RFC 3261 §12.1.1
                 }

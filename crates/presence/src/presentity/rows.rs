@@ -23,15 +23,14 @@ const PUBLICATION_FORMAT: u8 = 1;
 impl Presentity {
     pub(super) fn keep_row(&self, index: usize, out: &mut Outbox) {
         let publication = &self.publications[index];
-        let mut row = FieldWriter::new(
-            PUBLICATION_FORMAT,
-            self.aor.as_str().len() + publication.document.bytes().len() + 40,
-        );
-        row.bytes(self.aor.as_str().as_bytes());
+        let (aor, document) = (self.aor.as_str().as_bytes(), publication.document.bytes());
+        let source = publication.source.as_deref().unwrap_or_default().as_bytes();
+        // Four numbers, and a length before each of three octet strings.
+        let mut row = FieldWriter::new(PUBLICATION_FORMAT, 44 + aor.len() + document.len() + source.len());
+        row.bytes(aor);
         row.number(u64::from(publication.entity_tag.epoch)).number(publication.entity_tag.number);
         row.number(publication.changed_at.as_micros()).number(publication.expires_at.as_micros());
-        row.bytes(publication.document.bytes());
-        row.bytes(publication.source.as_deref().unwrap_or_default().as_bytes());
+        row.bytes(document).bytes(source);
         out.publications.push(Stored::Put(publication.id, publication.expires_at, row.finish()));
     }
 

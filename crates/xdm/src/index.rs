@@ -1,6 +1,6 @@
-//! What is known over all users: their list services, and their profiles for searching.
+//! What is known over all users: their list services, and what can be searched.
 
-mod profiles;
+mod searched;
 mod services;
 
 use sip::Aor;
@@ -8,7 +8,7 @@ use xcap::{Change, DocumentSelector, ETag};
 
 use crate::snapshot::Commit;
 
-pub(crate) use profiles::{Profile, Profiles};
+pub(crate) use searched::{Collection, Searched, Thing};
 pub(crate) use services::Services;
 pub use services::canonical as canonical_service;
 
@@ -19,7 +19,7 @@ pub struct Index {
     life: u64,
     changes: u64,
     pub(crate) services: Services,
-    pub(crate) profiles: Profiles,
+    pub(crate) searched: Searched,
 }
 
 impl Index {
@@ -29,7 +29,8 @@ impl Index {
     }
 
     /// The usages whose documents must be told to the index.
-    pub const USAGES: [&'static str; 2] = [services::AUID, profiles::AUID];
+    pub const USAGES: [&'static str; 3] =
+        [services::AUID, "org.openmobilealliance.user-profile", "org.openmobilealliance.groups"];
 
     /// Whether a document must be told to the index.
     pub fn concerns(document: &DocumentSelector) -> bool {
@@ -44,8 +45,7 @@ impl Index {
                 self.changes += 1;
                 self.services.apply(&change.document, body);
             }
-            profiles::AUID => self.profiles.apply(&change.document, body),
-            _ => {}
+            _ => self.searched.apply(&change.document, body),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Searching the profiles of users, OMA XDM: a document is posted, and what is found comes back in one.
+//! Searching the profiles of users, and groups, OMA XDM: a document is posted, and what is found comes back in one.
 
 mod condition;
 mod query;
@@ -7,7 +7,7 @@ use documents::search::{GRAMMAR, MEDIA_TYPE, NAMESPACE};
 use xcap::Conflict;
 
 use crate::answer::Answer;
-use crate::index::Profiles;
+use crate::index::{Collection, Searched};
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::settings::Settings;
@@ -15,16 +15,13 @@ use crate::xui;
 
 use query::{Item, Query};
 
-/// What `target` of the URI may name, and what is searched without it.
-const TARGET: &str = "org.openmobilealliance.user-profile/users/";
-
-/// Answers a search. Linear in the profiles, each of which is compared by what was taken out of it beforehand.
+/// Answers a search. Linear in what is searched, each of which is compared by what was taken out of it beforehand.
 pub(crate) fn search(
     settings: &Settings,
     request: &Request<'_>,
-    profiles: &Profiles,
+    searched: &Searched,
 ) -> Result<Answer, Refusal> {
-    check_target(settings, request.query.unwrap_or_default())?;
+    let target = target(settings, request.query.unwrap_or_default())?;
     let limits = settings.limits.xml();
     let tree = xml::Tree::read(request.body, &limits).map_err(|error| Refusal::document(error, &limits))?;
     xml::schema::check_tree(&tree, &GRAMMAR).map_err(|violation| Refusal::schema(violation.to_string()))?;
@@ -33,20 +30,28 @@ pub(crate) fn search(
     let text = asked.map(|query| query.node().string_value()).unwrap_or_default();
     let query =
         Query::parse(&text).map_err(|error| Conflict::ConstraintFailure(Some(error.to_string().into())))?;
+    if target.is_some_and(|target| target != query.collection) {
+        return Err(Refusal::constraint("The query is about another collection than the target."));
+    }
     let attribute = |name: &str| search.attribute("", name).map(|attribute| attribute.value.text());
     let id = attribute("id").unwrap_or_default();
     let most = attribute("max-results").and_then(|most| most.trim().parse().ok()).unwrap_or(usize::MAX);
     Ok(Answer::new(200)
-        .with_body(MEDIA_TYPE, response(&id, &query, profiles, most.min(settings.limits.found))))
+        .with_body(MEDIA_TYPE, response(&id, &query, searched, most.min(settings.limits.found))))
 }
 
-/// `target=..&domain=..`: only profiles can be searched, and only here.
-fn check_target(settings: &Settings, query: &str) -> Result<(), Refusal> {
+/// `target=..&domain=..`: what is searched, if it is said, and where: only here.
+fn target(settings: &Settings, query: &str) -> Result<Option<Collection>, Refusal> {
+    let mut target = None;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = xui::decode(value).ok_or(Refusal::NoUsage)?;
         let is_ours = match name {
-            "target" => value.trim_start_matches('/').trim_end_matches('/') == TARGET.trim_end_matches('/'),
+            "target" => {
+                let path = value.trim_matches('/');
+                target = Collection::ALL.into_iter().find(|collection| collection.path() == path);
+                target.is_some()
+            }
             "domain" => settings.serves_domain(&value.to_ascii_lowercase()),
             _ => true,
         };
@@ -54,34 +59,35 @@ fn check_target(settings: &Settings, query: &str) -> Result<(), Refusal> {
             return Err(Refusal::NoUsage);
         }
     }
-    Ok(())
+    Ok(target)
 }
 
-fn response(id: &str, query: &Query, profiles: &Profiles, most: usize) -> Vec<u8> {
+fn response(id: &str, query: &Query, searched: &Searched, most: usize) -> Vec<u8> {
     let mut document = Vec::with_capacity(1024);
     document.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<search-set xmlns=\"");
     document.extend_from_slice(NAMESPACE.as_bytes());
     document.extend_from_slice(b"\">\n  <search id=\"");
     xml::push_attribute(&mut document, id);
     document.extend_from_slice(b"\">\n    <response>\n");
-    for profile in profiles.iter().filter(|profile| query.condition.holds(profile)).take(most) {
-        document.extend_from_slice(b"      <user-profile xmlns=\"urn:oma:xml:xdm:user-profile\"");
+    let (name, namespace) = (query.collection.name(), query.collection.namespace());
+    for thing in searched.of(query.collection).filter(|thing| query.condition.holds(thing)).take(most) {
+        document.extend_from_slice(format!("      <{name} xmlns=\"{namespace}\"").as_bytes());
         if query.items.contains(&Item::Uri) {
             document.extend_from_slice(b" uri=\"");
-            profile.values("@uri").take(1).for_each(|uri| xml::push_attribute(&mut document, uri));
+            thing.values("@uri").take(1).for_each(|uri| xml::push_attribute(&mut document, uri));
             document.push(b'"');
         }
         document.push(b'>');
         for item in &query.items {
             match item {
                 Item::Uri => {}
-                Item::Element(path) => profile
+                Item::Element(path) => thing
                     .elements(path)
                     .iter()
                     .for_each(|element| document.extend_from_slice(element.as_bytes())),
             }
         }
-        document.extend_from_slice(b"</user-profile>\n");
+        document.extend_from_slice(format!("</{name}>\n").as_bytes());
     }
     document.extend_from_slice(b"    </response>\n  </search>\n</search-set>\n");
     document

@@ -88,7 +88,7 @@ impl Xdms {
             Method::Put => self.put(now, request, plan, snapshot, tags),
             Method::Delete => self.delete(now, request, plan, snapshot, tags),
             Method::Post => {
-                search::search(&self.settings, request, &snapshot.index.profiles).map(Decision::answer)
+                search::search(&self.settings, request, &snapshot.index.searched).map(Decision::answer)
             }
             Method::Get | Method::Head | Method::Options | Method::Other => self.get(request, plan, snapshot),
         };

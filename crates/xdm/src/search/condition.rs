@@ -1,6 +1,6 @@
-//! What a profile must be like to be found.
+//! What a profile or a group must be like to be found.
 
-use crate::index::Profile;
+use crate::index::Thing;
 
 /// The `where` of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +22,12 @@ pub(super) enum Comparison {
 }
 
 impl Condition {
-    /// Whether a profile is found.
-    pub(super) fn holds(&self, profile: &Profile) -> bool {
+    /// Whether one is found.
+    pub(super) fn holds(&self, thing: &Thing) -> bool {
         match self {
-            Self::All(conditions) => conditions.iter().all(|condition| condition.holds(profile)),
-            Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(profile)),
-            Self::Compare(path, comparison, wanted) => profile.values(path).any(|text| match comparison {
+            Self::All(conditions) => conditions.iter().all(|condition| condition.holds(thing)),
+            Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(thing)),
+            Self::Compare(path, comparison, wanted) => thing.values(path).any(|text| match comparison {
                 Comparison::Equals => text == wanted,
                 Comparison::Contains => text.contains(&**wanted),
                 Comparison::StartsWith => text.starts_with(&**wanted),

@@ -1,29 +1,35 @@
-//! The part of XQuery that is understood: one `for` over all profiles, a `where`, and a `return` of a profile's pieces.
+//! The part of XQuery that is understood: one `for` over all of a kind, a `where`, and a `return` of pieces of each.
 //!
 //! ```text
 //! for $u in collection("org.openmobilealliance.user-profile/users/")/user-profiles/user-profile
 //! where $u/hobbies/hobby="sailing" and (contains($u/display-name, "Nora") or $u/address/country="FI")
 //! return <user-profile>{$u/@uri}{$u/display-name}</user-profile>
+//!
+//! for $g in collection("org.openmobilealliance.groups/users/")/group/list-service
+//! where contains($g/display-name, "sail") return <list-service>{$g/@uri}{$g/display-name}</list-service>
 //! ```
 
+use super::BOUNDS;
 use super::condition::{Comparison, Condition};
-use super::{BOUNDS, TARGET};
+use crate::index::Collection;
 
 /// A query that is understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Query {
-    /// Which profiles.
+    /// What is searched.
+    pub(super) collection: Collection,
+    /// Which of it.
     pub(super) condition: Condition,
     /// What of them, in order.
     pub(super) items: Vec<Item>,
 }
 
-/// A piece of a profile that is returned.
+/// A piece that is returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Item {
     /// The attribute `uri`.
     Uri,
-    /// The elements at a path below `user-profile`.
+    /// The elements at a path below the profile or group.
     Element(String),
 }
 
@@ -47,14 +53,19 @@ impl Query {
         reader.word("collection")?;
         reader.sign("(")?;
         let start = reader.at;
-        if reader.literal()?.trim_end_matches('/') != TARGET.trim_end_matches('/') {
-            return Err(Unknown { offset: start, expected: "the collection of user profiles" });
-        }
+        let path = reader.literal()?;
+        let collection = Collection::ALL.into_iter().find(|known| known.path() == path.trim_end_matches('/'));
+        let collection = collection
+            .ok_or(Unknown { offset: start, expected: "the collection of user profiles, or of groups" })?;
         reader.sign(")")?;
-        reader.sign("/user-profiles/user-profile")?;
+        reader.sign(collection.steps())?;
         let condition = if reader.try_word("where") { reader.any(0)? } else { Condition::All(Vec::new()) };
         reader.word("return")?;
-        reader.sign("<user-profile>")?;
+        let (begin, end) = match collection {
+            Collection::Profiles => ("<user-profile>", "</user-profile>"),
+            Collection::UserGroups | Collection::GlobalGroups => ("<list-service>", "</list-service>"),
+        };
+        reader.sign(begin)?;
         let mut items = Vec::new();
         while reader.try_sign("{") {
             if items.len() >= BOUNDS.items {
@@ -64,12 +75,12 @@ impl Query {
             items.push(if path == "@uri" { Item::Uri } else { Item::Element(path) });
             reader.sign("}")?;
         }
-        reader.sign("</user-profile>")?;
+        reader.sign(end)?;
         reader.space();
         if reader.at < text.len() {
             return Err(reader.expected("the end"));
         }
-        Ok(Self { condition, items })
+        Ok(Self { collection, condition, items })
     }
 }
 
@@ -147,7 +158,7 @@ impl Reader<'_> {
             }
             path.push_str(&self.name()?);
         }
-        if path.is_empty() { Err(self.expected("a path below the profile")) } else { Ok(path) }
+        if path.is_empty() { Err(self.expected("a path below it")) } else { Ok(path) }
     }
 
     /// A text in quotes of either kind; a doubled quote stands for itself.
@@ -246,7 +257,11 @@ mod tests {
         let inner = Condition::Any(vec![equals("@uri", "4"), equals("d", "5")]);
         let condition =
             Condition::Any(vec![equals("a", "1"), Condition::All(vec![equals("b/c", "2'3"), inner])]);
-        assert_eq!(query, Ok(Query { condition, items: vec![Item::Uri, Item::Element("d".to_owned())] }));
+        let collection = Collection::Profiles;
+        assert_eq!(
+            query,
+            Ok(Query { collection, condition, items: vec![Item::Uri, Item::Element("d".to_owned())] })
+        );
     }
 
     #[test]
@@ -255,7 +270,7 @@ mod tests {
         for (rest, expected) in [
             (end, "<user-profile>"),
             ("where $v/a=\"1\"", "the variable of the query"),
-            ("where $u=\"1\"", "a path below the profile"),
+            ("where $u=\"1\"", "a path below it"),
             ("where $u/a=1", "a text in quotes"),
             ("where $u/a=\"1", "the end of a text in quotes"),
             ("order by $u/a", "return"),

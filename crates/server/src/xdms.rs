@@ -7,4 +7,5 @@ pub mod entrance;
 pub mod face;
 mod merged;
 pub mod remote;
+pub mod roll;
 pub mod site;

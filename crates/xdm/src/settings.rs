@@ -39,7 +39,9 @@ pub enum Users {
     /// Everybody in the domains.
     #[default]
     Everybody,
-    /// Whom the function knows.
+    /// Everybody in the domains; whom the function knows is a user for certain, so that no list service has his address.
+    Certain(Arc<dyn Fn(&Aor) -> bool + Send + Sync>),
+    /// Whom the function knows, and nobody else.
     Known(Arc<dyn Fn(&Aor) -> bool + Send + Sync>),
 }
 
@@ -70,6 +72,7 @@ impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Everybody => "Everybody",
+            Self::Certain(_) => "Certain(..)",
             Self::Known(_) => "Known(..)",
         })
     }
@@ -95,7 +98,7 @@ impl Settings {
     /// Whether the user is one of ours.
     pub(crate) fn serves(&self, user: &Aor) -> bool {
         user.domain().is_none_or(|domain| self.serves_domain(domain))
-            && (matches!(self.users, Users::Everybody) || self.is_listed(user))
+            && (!matches!(self.users, Users::Known(_)) || self.is_listed(user))
     }
 
     /// The path of a URI below an XCAP root of ours, without its first slash.
@@ -116,11 +119,11 @@ impl Settings {
         }
     }
 
-    /// Whether the user is one of those that are listed; nobody is if everybody is served.
+    /// Whether the user is one of those that are known by name.
     pub(crate) fn is_listed(&self, user: &Aor) -> bool {
         match &self.users {
             Users::Everybody => false,
-            Users::Known(knows) => knows(user),
+            Users::Certain(knows) | Users::Known(knows) => knows(user),
         }
     }
 }

@@ -16,12 +16,13 @@ use store::docs::{DocStore, EmbeddedDocs, MemoryDocs, Options, Stats};
 use store::{OpenError, StoreError};
 use tokio::runtime::{self, Runtime};
 use xdm::proxy::Routes;
-use xdm::{Services, Settings, Tightenings, Xdms};
+use xdm::{Services, Settings, Tightenings, Users, Xdms};
 
 use super::archive::{Archive, Hearer};
 use super::counts::XdmCounts;
 use super::declared::declared;
 use super::remote::Remotes;
+use super::roll::Roll;
 use super::site::XdmSite;
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -222,9 +223,12 @@ impl Plan<'_> {
         let tls = certificate.as_ref().map(Certificate::server).transpose()?;
         let (remotes, pairs) = Remotes::new(proxy, &trust(config, certificate.as_deref())?)?;
         let xdm = Arc::new(XdmCounts::default());
+        let roll = Arc::new(Roll::new(config));
         let archive = if config.roles.xdm {
             let declared = declared(&config.xdm).map_err(EntranceError::Usage)?;
-            let settings = Settings { declared, ..settings(config, &addresses) };
+            let known = Arc::clone(&roll);
+            let users = Users::Certain(Arc::new(move |user| known.has(user)));
+            let settings = Settings { declared, users, ..settings(config, &addresses) };
             let trees = config.xdm.tree_cache.0;
             let hearer = counting(&xdm, hearer);
             let opened = Archive::open(settings, trees, store, self.epoch, self.clock, self.audit, hearer);
@@ -251,17 +255,21 @@ impl Plan<'_> {
         let house = Arc::new(House::new(site, limits(config), self.clock));
         let listeners = Listeners::start(runtime.handle(), bound, tls.as_ref(), &house)?;
         let view = EntranceView { http: Arc::clone(&house.counts), xdm, trees, stats: None };
-        let site = Box::new(Tenant(house));
+        let site = Box::new(Tenant { house, roll });
         Ok(Entrance { addresses, certificate, view, documents, site, listeners, runtime })
     }
 }
 
 /// A house, for whom it does not matter what keeps its documents.
-struct Tenant<D>(Arc<House<XdmSite<D>>>);
+struct Tenant<D> {
+    house: Arc<House<XdmSite<D>>>,
+    roll: Arc<Roll>,
+}
 
 impl<D: DocStore> Changeable for Tenant<D> {
     fn reconfigure(&self, config: &Config) {
-        let site = &self.0.site;
+        self.roll.reconfigure(config);
+        let site = &self.house.site;
         let mut authenticator = site.authenticator.lock().unwrap_or_else(PoisonError::into_inner);
         authenticator.reconfigure(&config.web_authentication());
         *site.providers.write().unwrap_or_else(PoisonError::into_inner) = providers(config);
@@ -269,7 +277,7 @@ impl<D: DocStore> Changeable for Tenant<D> {
     }
 
     fn stop(&self) {
-        self.0.stopping.store(true, Ordering::Relaxed);
+        self.house.stopping.store(true, Ordering::Relaxed);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::web::{ELEMENT, Http, INDEX, LISTS, entrance, list, start};
+use crate::web::{ELEMENT, Http, INDEX, LISTS, entrance, list, open, start};
 
 fn element(name: &str) -> String {
     format!(
@@ -188,5 +188,31 @@ fn requests_are_counted_by_usage_method_and_status() {
         assert!(page.lines().any(|one| one == line), "{line} is missing in\n{page}");
     }
     assert!(!page.contains("alice"));
+    server.stop().unwrap();
+}
+
+#[test]
+fn no_list_service_has_the_address_of_a_user_nor_of_a_list_that_is_his_by_its_shape() {
+    let mut server = start(&["authentication.users={ bob = \"x\" }"]);
+    let mut http = Http::connect(entrance(&server));
+    let service = |uri: &str| {
+        format!(
+            "<rls-services xmlns=\"urn:ietf:params:xml:ns:rls-services\"><service uri=\"{uri}\"><list/></service></rls-services>"
+        )
+    };
+    let target = "/xcap-root/rls-services/users/sip:alice@example.com/index";
+    let mut put = |uri: &str| {
+        let reply = http.ask("PUT", target, &["Content-Type: application/rls-services+xml"], &service(uri));
+        (reply.status, reply.text().contains("uniqueness-failure"))
+    };
+    assert_eq!(put("sip:BOB@example.com"), (201, false), "another user than bob");
+    assert_eq!(put("sip:bob@Example.com"), (409, true));
+    assert_eq!(put("sip:bob@example.com;pres-list=friends"), (409, true));
+    assert_eq!(put("sip:alice@example.com;pres-list=friends"), (200, false));
+    assert_eq!(put("sip:carol@example.com"), (200, false), "nobody knows her yet");
+    server.reconfigure(&open(&["authentication.users={ bob = \"x\", carol = \"x\" }"]));
+    assert_eq!(put("sip:carol@example.com"), (200, false), "what is stored already is as it was");
+    assert_eq!(put("sip:friends@example.com"), (200, false));
+    assert_eq!(put("sip:carol@example.com"), (409, true));
     server.stop().unwrap();
 }

@@ -91,6 +91,14 @@ impl Http {
 
 /// A whole server in this process, with documents in memory, open to everybody.
 pub(crate) fn start(set: &[&str]) -> Server {
+    Journal::begin();
+    let config = open(set);
+    let keeper = keeper::open(&config).unwrap();
+    Server::start(config, keeper).unwrap()
+}
+
+/// What such a server is told.
+pub(crate) fn open(set: &[&str]) -> Config {
     let base = [
         "listen=udp:127.0.0.1:0",
         "domains=example.com",
@@ -102,10 +110,7 @@ pub(crate) fn start(set: &[&str]) -> Server {
         "aggregation-proxy.listen=http:127.0.0.1:0",
         "aggregation-proxy.threads=1",
     ];
-    Journal::begin();
-    let config = config(base.iter().chain(set));
-    let keeper = keeper::open(&config).unwrap();
-    Server::start(config, keeper).unwrap()
+    config(base.iter().chain(set))
 }
 
 pub(crate) fn config<'a>(set: impl Iterator<Item = &'a &'a str>) -> Config {

@@ -135,7 +135,7 @@ fn check_unique(draft: &Draft<'_>) -> Result<(), Refusal> {
                     && !draft.index.services.is_taken(other)
                     && !is_user(draft, other)
             };
-            let numbers = (2..=HIGHEST).map(|number| numbered(uri, number));
+            let numbers = (2..=HIGHEST).filter_map(|number| numbered(uri, number));
             let alternatives =
                 own_shape.iter().cloned().chain(numbers).filter(is_free).take(OFFERED).collect();
             exists.push(Exists { field: lists::field(*service, "uri", NAMESPACE), alternatives });
@@ -157,13 +157,15 @@ fn is_user(draft: &Draft<'_>, uri: &str) -> bool {
     draft.xui() == Some(user.as_str()) || draft.settings.is_listed(&user)
 }
 
-/// `sip:friends-2@example.com` for `sip:friends@example.com`; with parameters, the last one is numbered.
-fn numbered(uri: &str, number: u32) -> String {
+/// `sip:friends-2@example.com` for `sip:friends@example.com`; with parameters, the last one is numbered. There is none for
+/// a telephone number: another one is somebody else's.
+fn numbered(uri: &str, number: u32) -> Option<String> {
     if uri.contains(';') {
-        return format!("{uri}-{number}");
+        return Some(format!("{uri}-{number}"));
     }
     match uri.split_once('@') {
-        Some((user, host)) => format!("{user}-{number}@{host}"),
-        None => format!("{uri}-{number}"),
+        Some((user, host)) => Some(format!("{user}-{number}@{host}")),
+        None if uri.starts_with("tel:") => None,
+        None => Some(format!("{uri}-{number}")),
     }
 }

@@ -66,10 +66,11 @@ impl World {
             }
             "domains" => self.settings.domains = value.split_whitespace().map(Box::from).collect(),
             "roots" => self.settings.roots = value.split_whitespace().map(Box::from).collect(),
-            "users" => {
+            "users" | "certain-users" => {
                 let known: Vec<String> = value.split_whitespace().map(str::to_owned).collect();
+                let knows = Arc::new(move |user: &Aor| known.iter().any(|known| known == user.as_str()));
                 self.settings.users =
-                    Users::Known(Arc::new(move |user| known.iter().any(|known| known == user.as_str())));
+                    if name == "users" { Users::Known(knows) } else { Users::Certain(knows) };
             }
             "service-shape" => {
                 let parameter = format!(";{value}=");

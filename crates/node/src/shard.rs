@@ -90,7 +90,6 @@ pub struct Shard {
     versions: u64,
     life: u32,
     stopped_at: Timestamp,
-    seed: Seed,
 }
 
 /// A NOTIFY without an answer.
@@ -141,7 +140,6 @@ impl Shard {
             stopped_at: Timestamp::ZERO,
             parking: Parking::default(),
             random,
-            seed,
             settings,
         }
     }
@@ -221,7 +219,7 @@ impl Shard {
     /// are told so. Listeners stay as they were at the start.
     pub fn reconfigure(&mut self, now: Timestamp, settings: Arc<Settings>, out: &mut Effects) {
         if settings.authentication != self.settings.authentication {
-            self.authenticator = Authenticator::new(&settings.authentication, self.seed.derive("nonces").0);
+            self.authenticator.reconfigure(&settings.authentication);
         }
         let peers = |settings: &Settings| settings.lists.as_ref().map(|lists| lists.foreign.clone());
         let others = peers(&settings) != peers(&self.settings);

@@ -45,7 +45,7 @@ impl Authenticator {
         }
     }
 
-    /// Takes new settings. Nonces given out stay good, under the lifetime and number of the start.
+    /// Takes new settings. Nonces given out stay good, and their counts are kept: a request of before cannot be replayed.
     pub fn reconfigure(&mut self, settings: &Settings) {
         self.open = settings.open;
         self.trusted.clone_from(&settings.trusted);

@@ -58,11 +58,13 @@ impl DigestServer {
         }
     }
 
-    /// Takes new users, realm and algorithms. Nonces given out stay good, under the lifetime and number of the start.
+    /// Takes new users, realm, algorithms and bounds of nonces. Nonces given out stay good, and their counts are kept: what
+    /// was used is used.
     pub(super) fn reconfigure(&mut self, settings: &Settings) {
         self.realm.clone_from(&settings.realm);
         self.algorithms.clone_from(&settings.algorithms);
         self.users = users(settings);
+        self.nonces.reconfigure(settings.nonce_lifetime, settings.nonces);
     }
 
     /// The user whose password the sender knows. `fields` are the values of Authorization.

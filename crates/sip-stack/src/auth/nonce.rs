@@ -49,6 +49,12 @@ impl Nonces {
         }
     }
 
+    /// Takes other bounds. Counts that are kept stay, and what was forgotten by the old ones stays expired by the new.
+    pub(super) fn reconfigure(&mut self, lifetime: Duration, capacity: usize) {
+        self.lifetime = lifetime;
+        self.capacity = capacity.max(1);
+    }
+
     /// A new nonce. `salt` tells apart what several holders of one key make at one instant.
     pub(super) fn issue(&mut self, now: Timestamp, salt: &[u8]) -> String {
         self.made += 1;
@@ -224,6 +230,22 @@ mod tests {
         assert_eq!(nonces.check(at(4), &all[0], 1), Err(Unfit::Expired), "older than what was forgotten");
         assert_eq!(nonces.check(at(4), &all[2], 2), Ok(()));
         assert_eq!(nonces.check(at(4), &all[3], 1), Err(Unfit::Counted));
+    }
+
+    #[test]
+    fn a_longer_lifetime_gives_no_used_nonce_a_second_one() {
+        let mut nonces = nonces(10);
+        let used = nonces.issue(NOW, b"");
+        nonces.note(NOW, &used, 1);
+        let later = NOW + Duration::from_secs(400);
+        let young = nonces.issue(later, b"");
+        nonces.note(later, &young, 1);
+        assert_eq!(nonces.used.len(), 1, "the counts of the first are forgotten");
+        nonces.reconfigure(Duration::from_secs(3600), 10);
+        assert_eq!(nonces.check(later, &used, 1), Err(Unfit::Expired));
+        assert_eq!(nonces.check(later, &young, 1), Err(Unfit::Counted));
+        nonces.reconfigure(Duration::from_secs(60), 10);
+        assert_eq!(nonces.check(later + Duration::from_secs(60), &young, 2), Err(Unfit::Expired));
     }
 
     #[test]

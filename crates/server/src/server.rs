@@ -382,6 +382,7 @@ fn start_streams(
         outbox_max: limits.write_queue.0,
         first_message_timeout: limits.first_message,
         idle_timeout: limits.connection_idle,
+        alias_peers: config.authentication().trusted,
         ..StreamOptions::default()
     };
     let addresses: Vec<_> = listen

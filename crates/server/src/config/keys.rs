@@ -372,7 +372,8 @@ tables! {
         /// A file with more users, a line each as in the table above: alice = "her password". Empty: none.
         users_file: String = String::new(), reload;
         /// Peers (addresses or ranges) whose P-Asserted-Identity is believed, such as our own proxies. They are not
-        /// asked for a password.
+        /// asked for a password. From the next start on, a TCP connection of theirs whose Via has `alias` also carries
+        /// NOTIFYs to the port that it names (RFC 5923).
         trusted_peers: Vec<Network> = Vec::new(), reload;
         /// Digest algorithms offered, best first.
         algorithms: Vec<DigestAlgorithm> = vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5], reload;

@@ -196,7 +196,7 @@ impl Config {
         auth::Settings { trusted, ..self.authentication() }
     }
 
-    fn authentication(&self) -> auth::Settings {
+    pub(crate) fn authentication(&self) -> auth::Settings {
         let own = &self.authentication;
         let domain = self.general.domains.first().map_or("", String::as_str);
         let qualified =

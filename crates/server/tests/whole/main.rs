@@ -19,5 +19,6 @@ mod pump;
 mod recital;
 mod rights;
 mod store;
+mod streams;
 mod watchers;
 mod web;

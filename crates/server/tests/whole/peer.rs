@@ -60,8 +60,14 @@ impl Peer {
 
     pub(crate) fn tcp(server: SocketAddr) -> Self {
         let stream = TcpStream::connect(server).unwrap();
+        let sent_by = stream.local_addr().unwrap().to_string();
+        Self::over(stream, &sent_by)
+    }
+
+    /// Over this stream. `sent_by` is what Via and Contact say, perhaps with a parameter.
+    pub(crate) fn over(stream: TcpStream, sent_by: &str) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let via = format!("TCP {}", stream.local_addr().unwrap());
+        let via = format!("TCP {sent_by}");
         Self {
             end: End::Tcp(stream, Framer::new(sip::Limits::DEFAULT)),
             via,

@@ -325,7 +325,7 @@ impl Inlet<'_> {
 fn lend(line: &Line, host: &Host, bytes: &[u8]) {
     let source = line.flow.remote.ip();
     if line.side == Side::Accepted
-        && host.options.alias_peers.contains(&source)
+        && host.options.alias_peers.iter().any(|peers| peers.contains(source))
         && let Some(port) = alias_port(bytes, host)
     {
         host.table().lend(line.flow.connection, SocketAddr::new(source, port));

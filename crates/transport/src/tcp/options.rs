@@ -1,9 +1,9 @@
 //! Bounds and patience of streams.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use sip::Limits;
+use sip_stack::auth::Network;
 
 /// Bounds and patience of streams.
 #[derive(Clone, Debug)]
@@ -34,8 +34,8 @@ pub struct StreamOptions {
     pub ping_interval: Option<Duration>,
     /// Peers whose `alias` parameter in the topmost Via makes a connection that they opened carry our requests to the
     /// address in that Via. RFC 5923 §9 forbids it for peers that are not authenticated, so without TLS these are
-    /// addresses that the operator vouches for. Must stay empty for virtual servers (RFC 5923 §9.3).
-    pub alias_peers: Vec<IpAddr>,
+    /// those that the operator vouches for. Must stay empty for virtual servers (RFC 5923 §9.3).
+    pub alias_peers: Vec<Network>,
 }
 
 impl Default for StreamOptions {

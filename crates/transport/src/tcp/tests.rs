@@ -1,6 +1,7 @@
 //! Tests of streams: over loopback, and over pipes in paused time where limits of time are concerned.
 
 use sip::FrameError;
+use sip_stack::auth::Network;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -313,7 +314,7 @@ async fn a_connection_that_does_not_open_is_given_up() {
 async fn only_a_trusted_peer_lends_its_connection_and_only_if_it_asks() {
     let via = "SIP/2.0/TCP a.example:5099;branch=z9hG4bK1;alias";
     let lent: SocketAddr = "127.0.0.1:5099".parse().unwrap();
-    let trusted = vec![lent.ip()];
+    let trusted = vec![Network::host(lent.ip())];
     let response = request(via, "").replace("NOTIFY sip:a@b SIP/2.0", "SIP/2.0 200 OK");
     let cases = [
         (trusted.clone(), request(via, ""), Some(lent)),

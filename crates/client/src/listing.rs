@@ -1,13 +1,13 @@
 //! The handle of somebody who watches a list.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use documents::pidf::{self, Presence};
 use documents::resource_lists::{self, Entry, ResourceLists};
-use documents::rlmi::{self, Body, Row, Table};
-use sip::{Limits, MediaType, Part};
+use documents::rlmi::{self, Row, Table};
+use rls::aggregate;
+use sip::MediaType;
 use sip_stack::Timestamp;
 use sip_stack::endpoint::{Document, Failure};
 use sip_stack::subscriber::{self, Lists, Termination, Watch};
@@ -44,6 +44,8 @@ pub struct Member {
     pub reason: Option<Arc<str>>,
     /// Its presence, if it is active and what came can be read.
     pub presence: Option<Arc<Presence>>,
+    /// What is known of those in it, if it is a list itself (RFC 4662 §5.5).
+    pub members: Option<Vec<Member>>,
 }
 
 /// What somebody who watches a list hears.
@@ -55,6 +57,8 @@ pub enum ListEvent {
         members: Vec<Member>,
         /// The URIs of those that are in the list no more.
         gone: Vec<Arc<str>>,
+        /// How many the server leaves out of the list, as far as it says so.
+        omitted: u32,
         /// When that came.
         received_at: Timestamp,
     },
@@ -92,9 +96,6 @@ pub(crate) struct Roster {
     events: mpsc::UnboundedSender<ListEvent>,
 }
 
-/// Parts of one notification.
-const PARTS_MAX: usize = 10_000;
-
 impl Roster {
     /// What to subscribe to, and what follows it.
     pub(crate) fn start(
@@ -111,7 +112,7 @@ impl Roster {
                 (server, Lists::Contained(Document { content_type, body }))
             }
         };
-        let accept = [pidf::MEDIA_TYPE, rlmi::MEDIA_TYPE, "multipart/related"].map(str::to_owned).to_vec();
+        let accept = [pidf::MEDIA_TYPE, rlmi::MEDIA_TYPE, aggregate::MEDIA_TYPE].map(str::to_owned).to_vec();
         let (event, fields) = ("presence".to_owned(), Vec::new());
         let watch = Watch { target, event, accept, expires, lists, fields, body: None };
         (watch, Self { table: Table::default(), events })
@@ -160,25 +161,11 @@ impl Roster {
 
     /// What a list notification changes, RFC 4662 §5.6; and whether something was missed.
     fn apply(&mut self, now: Timestamp, document: &Document) -> Result<(Option<ListEvent>, bool), String> {
-        let media_type = MediaType::parse(&document.content_type).map_err(|error| error.to_string())?;
-        if !media_type.is("multipart", "related") {
-            return Err(format!("{media_type} is no list"));
-        }
-        let limits = Limits { multipart_parts: PARTS_MAX, ..Limits::DEFAULT };
-        let parts =
-            sip::multipart::parts(&media_type, &document.body, &limits).map_err(|error| error.to_string())?;
-        let start = media_type.params.get("start").map(|start| start.trim_matches(['<', '>']));
-        let root = start.and_then(|start| parts.iter().find(|part| part.content_id() == Some(start)));
-        let root = root.or(parts.first()).ok_or("no part")?;
-        let xml_limits = xml::Limits { bytes: 1 << 20, nodes: 100_000, ..xml::Limits::default() };
-        let list = rlmi::List::parse(root.body, &xml_limits).map_err(|error| error.to_string())?;
-        let by_id: BTreeMap<&str, &Part<'_>> =
-            parts.iter().filter_map(|part| Some((part.content_id()?, part))).collect();
-        let applied = self.table.apply(list, |cid| {
-            let part = by_id.get(cid)?;
-            let media_type = part.get(sip::Name::ContentType).unwrap_or("text/plain").into();
-            Some(Body { media_type, bytes: part.body.into() })
-        });
+        let limits = aggregate::Limits::default();
+        let Document { content_type, body } = document;
+        let read = aggregate::read(content_type, body, &limits, &mut |_, _| true);
+        let omitted = self.table.omitted();
+        let applied = self.table.apply(read.map_err(|defect| defect.to_string())?);
         let (mut members, mut gone) = (Vec::new(), Vec::new());
         for uri in applied.changed {
             match self.table.row(&uri).filter(|row| !is_gone(row)) {
@@ -186,8 +173,10 @@ impl Roster {
                 None => gone.push(uri),
             }
         }
-        let is_news = !(members.is_empty() && gone.is_empty());
-        Ok((is_news.then_some(ListEvent::Changed { members, gone, received_at: now }), applied.refresh))
+        let is_news = !(members.is_empty() && gone.is_empty()) || omitted != self.table.omitted();
+        let omitted = self.table.omitted();
+        let changed = ListEvent::Changed { members, gone, omitted, received_at: now };
+        Ok((is_news.then_some(changed), applied.refresh))
     }
 }
 
@@ -197,10 +186,15 @@ fn is_gone(row: &Row) -> bool {
     !row.instances.is_empty() && row.instances.values().all(is_over)
 }
 
+/// Those in a list within.
+fn members(table: &Table) -> Vec<Member> {
+    table.rows().filter(|(_, row)| !is_gone(row)).map(|(uri, row)| member(uri, row)).collect()
+}
+
 fn member(uri: &Arc<str>, row: &Row) -> Member {
     let held = row.instances.values().next();
     let body = held.and_then(|held| held.body.as_ref());
-    let is_pidf = |body: &&Body| {
+    let is_pidf = |body: &&rlmi::Body| {
         MediaType::parse(&body.media_type).is_ok_and(|media_type| media_type.is("application", "pidf+xml"))
     };
     let presence = body.filter(is_pidf).map(|body| Presence::parse(&body.bytes, &xml::Limits::default()));
@@ -210,6 +204,7 @@ fn member(uri: &Arc<str>, row: &Row) -> Member {
         state: held.map(|held| held.state),
         reason: held.and_then(|held| held.reason.clone()),
         presence: presence.and_then(Result::ok).map(Arc::new),
+        members: held.and_then(|held| held.list.as_deref()).map(members),
     }
 }
 
@@ -264,6 +259,48 @@ mod tests {
         assert!(matches!(events.try_recv(), Ok(ListEvent::Retrying { .. })));
         roster.tell(now, notice(0, true, first));
         assert_eq!(heard(&mut events).0.len(), 1, "b is as it was");
+    }
+
+    #[test]
+    fn those_in_a_list_within_are_handed_out_with_it() {
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let (_, mut roster) = Roster::start(Listed::Stored("sip:l@x".into()), Duration::ZERO, sender);
+        let mut hear = |version: u32, within: &str| {
+            let full = version == 0;
+            let list = |uri: &str, resources: &str| {
+                format!(
+                    "<list xmlns=\"{}\" uri=\"{uri}\" version=\"{version}\" fullState=\"{full}\" \
+                     xmlns:x=\"urn:rollcall:rlmi\" x:omitted=\"7\">{resources}</list>",
+                    rlmi::NAMESPACE
+                )
+            };
+            let mut inner = Related::new("inner", rlmi::MEDIA_TYPE, "0@i");
+            inner.part(rlmi::MEDIA_TYPE, "0@i", list("sip:team@y", within).as_bytes());
+            let (inner_type, inner) = inner.finish();
+            let mut outer = Related::new("b", rlmi::MEDIA_TYPE, "0@x");
+            let team =
+                "<resource uri=\"sip:team@y\"><instance id=\"1\" state=\"active\" cid=\"1@x\"/></resource>";
+            outer.part(rlmi::MEDIA_TYPE, "0@x", list("sip:l@x", team).as_bytes());
+            outer.part(&inner_type, "1@x", &inner);
+            let (content_type, body) = outer.finish();
+            let document = Some(Document { content_type, body: body.into() });
+            roster.tell(
+                Timestamp::ZERO,
+                Report::Notice(Notice { state: State::Active, reason: None, document }),
+            );
+            let Ok(ListEvent::Changed { members, omitted: 7, .. }) = events.try_recv() else {
+                panic!("a list")
+            };
+            let within = members[0].members.as_ref().expect("it is a list");
+            within.iter().map(|member| (member.uri.to_string(), member.state)).collect::<Vec<_>>()
+        };
+        let pending =
+            |who: &str| format!("<resource uri=\"{who}\"><instance id=\"1\" state=\"pending\"/></resource>");
+        let [a, b] = ["sip:a@y", "sip:b@y"].map(|uri| (uri.to_owned(), Some(rlmi::State::Pending)));
+        assert_eq!(hear(0, &pending("sip:a@y")), core::slice::from_ref(&a));
+        assert_eq!(hear(1, &pending("sip:b@y")), [a, b.clone()]);
+        let over = "<resource uri=\"sip:a@y\"><instance id=\"1\" state=\"terminated\" reason=\"noresource\"/></resource>";
+        assert_eq!(hear(2, over), [b]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Meta-information: the example of RFC 4662, what is refused, and the table of RFC 4662 §5.6.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use documents::rlmi::{Applied, Body, Instance, List, Name, Resource, State, Table};
+use documents::rlmi::{Aggregate, Applied, Body, Instance, List, Name, Part, Resource, State, Table};
 use documents::{DocumentError, Rule};
 use proptest::prelude::*;
 
@@ -33,6 +34,7 @@ fn the_example_of_rfc_4662_section_5_1_reads_as_it_says() {
         version: 7,
         full_state: true,
         cid: None,
+        omitted: 0,
         names: vec![name("Buddy List", "en"), name("Liste d'amis", "fr")],
         resources: vec![
             resource(
@@ -92,14 +94,25 @@ fn list(version: u32, full_state: bool, resources: &[Resource]) -> List {
         version,
         full_state,
         cid: None,
+        omitted: 0,
         names: Vec::new(),
         resources: resources.to_vec(),
     }
 }
 
-/// The part `cid` says `cid`.
-fn part(cid: &str) -> Option<Body> {
-    Some(Body { media_type: "text/plain".into(), bytes: cid.as_bytes().into() })
+/// Applies a document. The part `cid` says `cid`.
+fn apply(table: &mut Table, list: List) -> Applied {
+    table.apply(aggregate(list, []))
+}
+
+fn aggregate(list: List, lists: impl IntoIterator<Item = (&'static str, Aggregate)>) -> Aggregate {
+    let instances = list.resources.iter().flat_map(|resource| &resource.instances);
+    let document =
+        |cid: &str| Part::Document(Body { media_type: "text/plain".into(), bytes: cid.as_bytes().into() });
+    let parts = instances.filter_map(|one| Some((one.cid.clone()?, document(one.cid.as_deref()?))));
+    let mut parts: BTreeMap<_, _> = parts.collect();
+    parts.extend(lists.into_iter().map(|(cid, list)| (cid.into(), Part::List(Box::new(list)))));
+    Aggregate { list, parts }
 }
 
 fn active(cid: &str) -> [Instance; 1] {
@@ -120,17 +133,17 @@ fn full_state_replaces_and_partial_state_changes_what_it_names() {
     let mut table = Table::default();
     let [a, b] = ["sip:a@x", "sip:b@x"];
     let first = list(0, true, &[resource(a, None, &active("one")), resource(b, None, &[])]);
-    assert_eq!(table.apply(first, part), changed(&[a, b]));
-    assert_eq!(table.apply(list(1, false, &[resource(b, None, &active("two"))]), part), changed(&[b]));
+    assert_eq!(apply(&mut table, first), changed(&[a, b]));
+    assert_eq!(apply(&mut table, list(1, false, &[resource(b, None, &active("two"))])), changed(&[b]));
     assert_eq!((said(&table, a).as_deref(), said(&table, b).as_deref()), (Some("one"), Some("two")));
     // The same again is no change, and the state of an instance stays if none comes.
     let same = [resource(b, None, &[instance("1", State::Active, None, None)])];
-    assert_eq!(table.apply(list(2, false, &same), part), changed(&[]));
+    assert_eq!(apply(&mut table, list(2, false, &same)), changed(&[]));
     let full = list(5, true, &[resource(b, None, &active("two"))]);
-    assert_eq!(table.apply(full, part), changed(&[a]));
+    assert_eq!(apply(&mut table, full), changed(&[a]));
     assert_eq!(table.rows().len(), 1);
     let over = [resource(b, None, &[instance("1", State::Terminated, Some("rejected"), None)])];
-    assert_eq!(table.apply(list(6, false, &over), part), changed(&[b]));
+    assert_eq!(apply(&mut table, list(6, false, &over)), changed(&[b]));
     assert_eq!(said(&table, b), None);
 }
 
@@ -138,19 +151,47 @@ fn full_state_replaces_and_partial_state_changes_what_it_names() {
 fn a_gap_asks_for_a_refresh_and_what_is_old_is_not_looked_at() {
     let mut table = Table::default();
     let stale = Applied { stale: true, ..Applied::default() };
-    assert_eq!(table.apply(list(4, true, &[]), part), Applied::default());
+    assert_eq!(apply(&mut table, list(4, true, &[])), Applied::default());
     for version in [0, 4] {
-        assert_eq!(table.apply(list(version, true, &[resource("a", None, &[])]), part), stale);
-        assert_eq!(table.apply(list(version, false, &[resource("a", None, &[])]), part), stale);
+        assert_eq!(apply(&mut table, list(version, true, &[resource("a", None, &[])])), stale);
+        assert_eq!(apply(&mut table, list(version, false, &[resource("a", None, &[])])), stale);
     }
-    let gap = table.apply(list(6, false, &[resource("a", None, &[])]), part);
+    let gap = apply(&mut table, list(6, false, &[resource("a", None, &[])]));
     assert_eq!(gap, Applied { refresh: true, ..changed(&["a"]) });
     assert_eq!(table.version(), Some(6));
-    let lost_first = Table::default().apply(list(1, false, &[]), part);
+    let lost_first = apply(&mut Table::default(), list(1, false, &[]));
     assert!(lost_first.refresh);
     let mut last = Table::default();
-    assert_eq!(last.apply(list(u32::MAX, true, &[]), part), Applied::default());
-    assert_eq!(last.apply(list(u32::MAX, true, &[]), part), stale);
+    assert_eq!(apply(&mut last, list(u32::MAX, true, &[])), Applied::default());
+    assert_eq!(apply(&mut last, list(u32::MAX, true, &[])), stale);
+}
+
+#[test]
+fn a_list_within_has_a_table_of_its_own() {
+    let mut table = Table::default();
+    let within = |version, full, resources: &[Resource]| aggregate(list(version, full, resources), []);
+    let [a, b] = ["sip:a@x", "sip:b@x"].map(|uri| resource(uri, None, &active(uri)));
+    let mut hear = |version, within: Aggregate| {
+        let team = resource("sip:team@y", None, &active("team"));
+        let applied = table.apply(aggregate(list(version, version == 0, &[team]), [("team", within)]));
+        let held = table.row("sip:team@y").and_then(|row| row.instances.get("1")).expect("it is there");
+        let rows = held.list.as_ref().expect("a list").rows().map(|(uri, _)| uri.to_string());
+        assert!(held.body.is_none());
+        (applied.changed.len(), applied.refresh, rows.collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(hear(0, within(0, true, core::slice::from_ref(&a))), (1, false, "sip:a@x".into()));
+    assert_eq!(hear(1, within(1, false, core::slice::from_ref(&b))), (1, false, "sip:a@x sip:b@x".into()));
+    assert_eq!(hear(2, within(1, false, &[])), (0, false, "sip:a@x sip:b@x".into()), "it is old");
+    assert_eq!(hear(3, within(3, false, &[])), (1, true, "sip:a@x sip:b@x".into()), "one is missing");
+    assert_eq!(
+        hear(4, within(0, true, core::slice::from_ref(&b))),
+        (1, false, "sip:b@x".into()),
+        "counted anew"
+    );
+    // Over, and so is what was known of it.
+    let over = resource("sip:team@y", None, &[instance("1", State::Terminated, Some("giveup"), None)]);
+    assert_eq!(apply(&mut table, list(5, false, &[over])), changed(&["sip:team@y"]));
+    assert_eq!(table.row("sip:team@y").and_then(|row| row.instances["1"].list.clone()), None);
 }
 
 fn any_text() -> impl Strategy<Value = Arc<str>> {
@@ -172,15 +213,18 @@ fn any_list() -> impl Strategy<Value = List> {
     let resource = (any_text(), any_names(), proptest::collection::vec(any_instance(), 0..3))
         .prop_map(|(uri, names, instances)| Resource { uri, names, instances });
     let resources = proptest::collection::vec(resource, 0..5);
-    (any_text(), any::<u32>(), any::<bool>(), proptest::option::of(any_text()), any_names(), resources)
-        .prop_map(|(uri, version, full_state, cid, names, resources)| List {
+    let cid = proptest::option::of(any_text());
+    (any_text(), any::<u32>(), any::<bool>(), cid, any::<u32>(), any_names(), resources).prop_map(
+        |(uri, version, full_state, cid, omitted, names, resources)| List {
             uri,
             version,
             full_state,
             cid,
+            omitted,
             names,
             resources,
-        })
+        },
+    )
 }
 
 proptest! {

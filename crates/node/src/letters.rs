@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use presence::Standing;
 use rls::BackendName;
+use rls::roster::Listed;
 use sip::Aor;
+use sip_stack::Timestamp;
 use sip_stack::interest::{Asker, Interest, Shown};
 
 use crate::door::ShardId;
@@ -29,6 +31,8 @@ pub enum Letter {
     UnfollowStanding(Aor, Asker),
     /// Says it; nothing if that cannot be known here.
     Standing(Asker, Option<Box<Standing>>),
+    /// Shows a list that others keep, and when that last changed.
+    Listed(Asker, Arc<Listed>, Timestamp),
     /// Tells a watcher's home how many subscriptions it has in a shard.
     Subscriptions(Aor, ShardId, usize),
     /// Tells a shard whether a watcher has as many subscriptions as it may.

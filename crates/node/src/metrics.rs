@@ -188,6 +188,8 @@ metrics! {
     list_notify_split: Counter,
     /// References and entries of lists that were left out: they lead nowhere, in a circle, or beyond a limit.
     list_left_out: Counter,
+    /// Entries beyond the limit of a list, each time that there were more or fewer: their watchers are told how many.
+    list_omitted: Counter,
     /// Back-end subscriptions to other domains that have a state to show.
     backend_active: Gauge,
     /// Back-end subscriptions to other domains that nobody has decided on.
@@ -208,6 +210,8 @@ metrics! {
     backend_coalesced: Counter,
     /// Documents of other domains that cannot be read, and states without one.
     backend_unreadable: Counter,
+    /// Lists of other domains that were asked for as a whole, as something of them was missed.
+    backend_missed: Counter,
     /// Active subscriptions to changes of documents.
     subscriptions_xcap_diff_active: Gauge,
     /// Pending subscriptions to changes of documents.

@@ -1,20 +1,24 @@
 //! A back-end subscription by SIP: of one watcher to one resource that others serve. RFC 4662 §4, RFC 6665 §4.1.
 
 mod hearing;
+mod listing;
 
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use documents::pidf;
+use documents::{pidf, rlmi};
 use sip::{Aor, Message, Name};
 use sip_stack::client_transaction::Timers;
 use sip_stack::effect::Effect;
-use sip_stack::endpoint::{Endpoint, Hosted, Settings, Way};
-use sip_stack::interest::{Asker, Shown, Standing};
+use sip_stack::endpoint::{Document, Endpoint, Hosted, Settings, Way};
+use sip_stack::interest::{Asker, Standing};
 use sip_stack::notifier::Reason;
 use sip_stack::subscriber::{Lists, Refusal, Report, Subscriber, Watch};
 use sip_stack::{Flow, Protocol, Timestamp};
+
+use crate::aggregate;
+use crate::roster::Listed;
 
 /// Names a back-end subscription. All lists of a watcher share it, and nobody else does (RFC 4662 §7.2).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +53,8 @@ pub struct Manner {
     pub next_hop: Option<String>,
     /// The lifetime asked for.
     pub lifetime: Duration,
+    /// The resource may be a list, RFC 4662 §4.1.
+    pub lists: bool,
     /// How tags and branches lead back.
     pub hosted: Hosted,
 }
@@ -70,13 +76,15 @@ impl Manner {
     fn watch(&self, name: &BackendName) -> Watch {
         let asserted: Vec<_> = self.asserted.iter().map(|aor| format!("<{aor}>")).collect();
         let asserted = (!asserted.is_empty()).then(|| (Name::PAssertedIdentity, asserted.join(", ")));
+        let of_lists: &[&str] = if self.lists { &[rlmi::MEDIA_TYPE, aggregate::MEDIA_TYPE] } else { &[] };
+        let accept = core::iter::once(pidf::MEDIA_TYPE).chain(of_lists.iter().copied());
+        let accept = accept.map(str::to_owned).collect();
         Watch {
             target: name.resource.to_string(),
             event: name.package.to_string(),
-            accept: vec![pidf::MEDIA_TYPE.to_owned()],
+            accept,
             expires: self.lifetime,
-            // A list elsewhere is refused to us with 421, so no chain of lists leads back here (RFC 4662 §7.4).
-            lists: Lists::Unsupported,
+            lists: if self.lists { Lists::Supported } else { Lists::Unsupported },
             fields: asserted.into_iter().collect(),
             body: None,
         }
@@ -88,8 +96,8 @@ impl Manner {
 pub struct Outbox {
     /// Requests to send.
     pub sends: Vec<(Flow, Arc<[u8]>)>,
-    /// What lists are shown.
-    pub shown: Vec<Shown>,
+    /// What lists are shown, each with when it last changed.
+    pub shown: Vec<(Asker, Known, Timestamp)>,
     /// Numbers for the operator.
     pub counts: Counts,
 }
@@ -103,6 +111,30 @@ pub struct Counts {
     pub coalesced: u64,
     /// Documents that cannot be read, and states without one.
     pub unreadable: u64,
+    /// Lists of others that were asked for as a whole, as something of them was missed.
+    pub missed: u64,
+}
+
+/// What is known of the resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// How the subscription stands, and its document.
+    Standing(Standing),
+    /// It is a list: all that its server has told of it.
+    List(Arc<Listed>),
+}
+
+/// How far documents of others are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// Each document of a resource.
+    pub xml: xml::Limits,
+    /// Each NOTIFY of a list.
+    pub lists: aggregate::Limits,
+    /// Resources of one list, those of lists within included; the others are left out.
+    pub entries: usize,
+    /// Octets of all documents of one list; of a larger one nothing is shown.
+    pub octets: usize,
 }
 
 /// How a back-end subscription stands, for the operator.
@@ -118,9 +150,9 @@ pub enum Stage {
     Terminated,
 }
 
-/// A document that was heard and not looked at.
+/// What was heard and not looked at: a document, or that there is none.
 #[derive(Debug)]
-struct Heard(Option<Arc<[u8]>>);
+struct Heard(Option<Document>);
 
 /// One back-end subscription with those lists that it is for. The only place that changes it.
 #[derive(Debug)]
@@ -132,17 +164,30 @@ pub struct Backend {
     /// None once it is over for good, and before it begins.
     subscriber: Option<Subscriber>,
     askers: BTreeSet<Asker>,
-    standing: Standing,
+    known: Known,
     changed_at: Timestamp,
-    heard: Option<Heard>,
+    /// The latest document, or those of a list in order.
+    heard: VecDeque<Heard>,
     /// No document is looked at before this.
     read_at: Timestamp,
     /// When it was over for good.
     over_at: Timestamp,
+    /// If the resource is a list: what was heard of it.
+    table: Option<Box<rlmi::Table>>,
+    /// Something of it was missed: then it is asked for as a whole.
+    refresh_at: Option<Timestamp>,
+    /// Not before that again.
+    refreshed_at: Timestamp,
 }
 
 /// Documents are looked at no more often than this: of those that come faster, the latest counts.
 const PACE: Duration = Duration::from_millis(250);
+
+/// So many documents of a list are looked at in one go; of more, the latest, and then something was missed.
+const BURST: usize = 8;
+
+/// A list is asked for as a whole no more often than this.
+const REFRESH: Duration = Duration::from_secs(5);
 
 /// After an end for good nobody makes it try again before this has passed.
 const AGAIN: Duration = Duration::from_secs(60);
@@ -156,11 +201,14 @@ impl Backend {
             manner,
             subscriber: None,
             askers: BTreeSet::new(),
-            standing: Standing::Unknown,
+            known: Known::Standing(Standing::Unknown),
             changed_at: Timestamp::ZERO,
-            heard: None,
+            heard: VecDeque::new(),
             read_at: Timestamp::ZERO,
             over_at: Timestamp::ZERO,
+            table: None,
+            refresh_at: None,
+            refreshed_at: Timestamp::ZERO,
         }
     }
 
@@ -176,11 +224,11 @@ impl Backend {
 
     /// How it stands.
     pub fn stage(&self) -> Stage {
-        match self.standing {
-            Standing::Unknown => Stage::Unknown,
-            Standing::Active(_) => Stage::Active,
-            Standing::Pending => Stage::Pending,
-            Standing::Terminated(_) => Stage::Terminated,
+        match self.known {
+            Known::Standing(Standing::Unknown) => Stage::Unknown,
+            Known::Standing(Standing::Active(_)) | Known::List(_) => Stage::Active,
+            Known::Standing(Standing::Pending) => Stage::Pending,
+            Known::Standing(Standing::Terminated(_)) => Stage::Terminated,
         }
     }
 
@@ -198,10 +246,10 @@ impl Backend {
         let is_over = self.subscriber.is_none();
         let may_begin = self.over_at == Timestamp::ZERO || now >= self.over_at + AGAIN;
         if is_over && is_new && may_begin {
-            self.standing = Standing::Unknown;
+            self.known = Known::Standing(Standing::Unknown);
             self.begin(now, out);
         }
-        out.shown.push(Shown { asker, standing: self.standing.clone(), changed_at: self.changed_at });
+        out.shown.push((asker, self.known.clone(), self.changed_at));
     }
 
     /// Others serve the resource now, or know us in another way. The subscription is made anew so; what is shown holds until
@@ -221,7 +269,7 @@ impl Backend {
 
     /// Nobody serves the resource any more whom we know: lists are told so, and it is ended.
     pub fn abandon(&mut self, now: Timestamp, out: &mut Outbox) {
-        self.heard = None;
+        self.forget();
         self.show(now, Standing::Terminated(Reason::NoResource), out);
         self.askers.clear();
         self.with_subscriber(now, out, |subscriber, endpoint| subscriber.unsubscribe(now, endpoint));
@@ -269,13 +317,13 @@ impl Backend {
         &mut self,
         now: Timestamp,
         notify: &Message<'_>,
-        xml: &xml::Limits,
+        reading: &Reading,
         out: &mut Outbox,
     ) -> Result<(), Refusal> {
         let subscriber = self.subscriber.as_mut().ok_or(Refusal::UnknownSubscription)?;
         let effects = subscriber.notify(now, notify, &mut self.endpoint)?;
         self.apply(now, effects, out);
-        self.read(now, xml, out);
+        self.read(now, reading, out);
         Ok(())
     }
 
@@ -286,16 +334,21 @@ impl Backend {
     }
 
     /// Takes the passing of time.
-    pub fn tick(&mut self, now: Timestamp, xml: &xml::Limits, out: &mut Outbox) {
+    pub fn tick(&mut self, now: Timestamp, reading: &Reading, out: &mut Outbox) {
         self.with_subscriber(now, out, |subscriber, endpoint| subscriber.tick(now, endpoint));
-        self.read(now, xml, out);
+        self.read(now, reading, out);
+        if self.refresh_at.is_some_and(|refresh_at| refresh_at <= now) {
+            (self.refresh_at, self.refreshed_at) = (None, now);
+            out.counts.missed += 1;
+            self.with_subscriber(now, out, |subscriber, endpoint| subscriber.refresh(now, endpoint));
+        }
     }
 
     /// When [`Backend::tick`] is next worth a call.
     pub fn deadline(&self) -> Option<Timestamp> {
         let subscriber = self.subscriber.as_ref().and_then(Subscriber::deadline);
-        let read_at = self.heard.is_some().then_some(self.read_at);
-        subscriber.into_iter().chain(read_at).min()
+        let read_at = (!self.heard.is_empty()).then_some(self.read_at);
+        subscriber.into_iter().chain(read_at).chain(self.refresh_at).min()
     }
 
     // ---- inside
@@ -335,20 +388,28 @@ impl Backend {
 
     /// Lists are shown what is another now.
     fn show(&mut self, now: Timestamp, standing: Standing, out: &mut Outbox) {
-        if self.standing == standing {
+        self.show_known(now, Known::Standing(standing), out);
+    }
+
+    fn show_known(&mut self, now: Timestamp, known: Known, out: &mut Outbox) {
+        if self.known == known {
             return;
         }
-        self.standing = standing;
+        self.known = known;
         self.changed_at = now;
-        let Self { askers, standing, changed_at, .. } = self;
-        let shown =
-            |asker: &Asker| Shown { asker: *asker, standing: standing.clone(), changed_at: *changed_at };
-        out.shown.extend(askers.iter().map(shown));
+        let Self { askers, known, changed_at, .. } = self;
+        out.shown.extend(askers.iter().map(|asker| (*asker, known.clone(), *changed_at)));
     }
 
     fn over(&mut self, now: Timestamp, reason: Reason, out: &mut Outbox) {
         self.over_at = now;
-        self.heard = None;
+        self.forget();
         self.show(now, Standing::Terminated(reason), out);
+    }
+
+    /// Nothing that was heard counts any more.
+    fn forget(&mut self) {
+        self.heard.clear();
+        (self.table, self.refresh_at) = (None, None);
     }
 }

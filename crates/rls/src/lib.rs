@@ -1,6 +1,7 @@
 //! The Resource List Server: list subscriptions, their back-end subscriptions, RLMI and multipart.
 #![forbid(unsafe_code)]
 
+pub mod aggregate;
 pub mod backend;
 pub mod contained;
 pub mod list;

@@ -143,7 +143,7 @@ impl List {
             identities: identities.into(),
             secret,
             roster: Roster::default(),
-            edition: edition_of(&[]),
+            edition: edition_of(&[], 0),
             awaited: BTreeSet::new(),
             subscriptions: Subscriptions::default(),
             changed_at: Timestamp::ZERO,

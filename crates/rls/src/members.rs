@@ -35,6 +35,8 @@ pub struct Members {
     pub missing: bool,
     /// What could not be followed, or is too much; the members are right without it.
     pub problems: Vec<Problem>,
+    /// How many entries are beyond the limit.
+    pub omitted: u32,
 }
 
 /// The members of a service of `owner`, who has all these services.
@@ -89,8 +91,18 @@ pub fn members<'a>(
     if left_out > 0 {
         members.problems.push(Problem::TooManyEntries(left_out));
     }
+    members.omitted = omitted(&members.problems);
     members.documents = reader.documents;
     members
+}
+
+/// How many entries are beyond the limit of a list.
+fn omitted(problems: &[Problem]) -> u32 {
+    let beyond = problems.iter().map(|problem| match problem {
+        Problem::TooManyEntries(count) => *count,
+        _ => 0,
+    });
+    u32::try_from(beyond.sum::<usize>()).unwrap_or(u32::MAX)
 }
 
 /// Whether one can subscribe to what such a URI names.

@@ -62,4 +62,6 @@ pub struct Counts {
     pub virtuals: Virtual,
     /// References and entries of lists that were left out: they lead nowhere, in a circle, or beyond a limit.
     pub left_out: u64,
+    /// Entries beyond the limit of a list, each time that there were more or fewer.
+    pub omitted: u64,
 }

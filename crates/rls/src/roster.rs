@@ -2,13 +2,19 @@
 
 mod building;
 mod changing;
+mod told;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use documents::resource_lists::Name;
+use documents::resource_lists::{Entry, Name};
 
-pub use building::{Built, Heading, Told};
+pub use building::{Built, Heading};
+pub use told::Told;
+
+/// Why a resource is not watched that is beyond a limit, or leads round in a circle.
+pub(crate) const GIVEN_UP: &str = "giveup";
 
 /// The latest state of a virtual subscription, RFC 4662 §4.5. What is active has a state to show, and only that.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +36,35 @@ pub struct Body {
     pub bytes: Arc<[u8]>,
 }
 
+/// A list that others keep, with all that is known of it: the state of a resource that is a list itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// What people call the list.
+    pub names: Vec<Name>,
+    /// Its resources, each URI once.
+    pub members: Vec<Member>,
+    /// How many more there are.
+    pub omitted: u32,
+}
+
+/// A resource of such a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Which resource, and what people call it.
+    pub entry: Entry,
+    /// None while nothing is known.
+    pub known: Option<Known>,
+}
+
+/// What is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// The state of a virtual subscription.
+    Shown(Shown),
+    /// It is a list again.
+    List(Listed),
+}
+
 /// How many virtual subscriptions stand how; or how many more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standings {
@@ -44,8 +79,9 @@ pub struct Standings {
 }
 
 impl Standings {
-    fn count(&mut self, shown: Option<&Shown>, more: i64) {
+    fn count(&mut self, shown: Option<&Shown>, is_list: bool, more: i64) {
         *match shown {
+            None if is_list => &mut self.active,
             None => &mut self.unknown,
             Some(Shown::Active(_)) => &mut self.active,
             Some(Shown::Pending) => &mut self.pending,
@@ -74,7 +110,7 @@ pub struct Virtual {
 impl Virtual {
     fn count(&mut self, resource: &Resource, more: i64) {
         let standings = if resource.is_foreign { &mut self.foreign } else { &mut self.local };
-        standings.count(resource.shown.as_ref(), more);
+        standings.count(resource.shown.as_ref(), resource.is_list, more);
     }
 
     /// Adds others.
@@ -95,6 +131,8 @@ struct Resource {
     shown: Option<Shown>,
     /// Its state comes from another domain.
     is_foreign: bool,
+    /// It is a list itself, and its state is in [`Roster::lists`].
+    is_list: bool,
     /// The number of the change that made it as it is.
     changed: u64,
 }
@@ -111,14 +149,29 @@ struct Gone {
 ///
 /// Every change has a number, one higher than the last. So a subscription need only remember up to which number it was
 /// told, however many subscriptions there are, and what it is owed follows from the state of now.
+///
+/// A resource that is a list itself has a roster of its own, and each of its changes is one of the resource too.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     resources: Vec<Resource>,
     gone: Vec<Gone>,
     changes: u64,
     serial: u32,
+    /// Those of lists within, by the serial number of the resource.
+    lists: BTreeMap<u32, Within>,
+    /// How many resources there are beyond the limit of a list.
+    omitted: u32,
     /// What became of the virtual subscriptions since that was taken.
     moved: Virtual,
+}
+
+/// A list within the list.
+#[derive(Clone, Debug, Default)]
+struct Within {
+    /// The number of the change since which the resource is a list: tells this roster from one that it had before.
+    born: u64,
+    names: Vec<Name>,
+    roster: Roster,
 }
 
 impl Roster {

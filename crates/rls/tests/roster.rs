@@ -1,12 +1,13 @@
 //! Rosters: what is told by several NOTIFYs, within a limit and in any order of events, is what there is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use documents::resource_lists::{Entry, Name};
-use documents::rlmi::{Body as Told_, List, State, Table};
+use documents::rlmi::{Aggregate, List, Part, State, Table};
 use proptest::prelude::*;
-use rls::roster::{Body, Built, Heading, Roster, Shown, Told};
-use sip::{Limits, MediaType};
+use rls::aggregate;
+use rls::roster::{Body, Built, Heading, Known, Listed, Member, Roster, Shown, Told};
+use sip::MediaType;
 
 const PIDF: &str = "application/pidf+xml";
 
@@ -41,75 +42,72 @@ impl Watcher {
             host: "h",
         };
         self.version += 1;
-        roster.build(self.told, &heading, room)
+        roster.build(&self.told, &heading, room)
     }
 
     /// One NOTIFY, delivered. Gives its size and what its meta-information says.
     fn hear(&mut self, roster: &Roster, room: usize) -> (usize, List) {
         let built = self.build(roster, room);
+        let (said, size) = (said(&built), built.media_type.len() + built.body.len());
         self.told = built.told;
-        let list = root(&built);
+        let list = said.list.clone();
         assert_eq!(list.resources.len(), built.resources);
-        let parts = parts(&built);
-        let applied = self.table.apply(list.clone(), |cid| parts.get(cid).cloned());
+        let applied = self.table.apply(said);
         assert!(!applied.stale && !applied.refresh, "versions follow each other");
-        (built.media_type.len() + built.body.len(), list)
+        (size, list)
     }
 
     /// What it holds: resources that are not over, with their state.
     fn holds(&self) -> BTreeMap<String, Option<(State, Option<String>)>> {
-        let mut holds = BTreeMap::new();
-        for (uri, row) in self.table.rows() {
-            let held = row.instances.get("1");
-            let is_gone = held.is_some_and(|held| {
-                held.state == State::Terminated && held.reason.as_deref() == Some("noresource")
-            });
-            if !is_gone {
-                let said = |body: &Told_| String::from_utf8_lossy(&body.bytes).into_owned();
-                holds.insert(uri.to_string(), held.map(|held| (held.state, held.body.as_ref().map(said))));
-            }
-        }
-        holds
+        let rows = self.table.rows().filter(|(_, row)| !is_gone(row));
+        let rows = rows.map(|(uri, row)| {
+            let said = |body: &documents::rlmi::Body| String::from_utf8_lossy(&body.bytes).into_owned();
+            let held = row.instances.get("1").map(|held| (held.state, held.body.as_ref().map(said)));
+            (uri.to_string(), held)
+        });
+        rows.collect()
     }
 }
 
-/// The parts by Content-ID, without the root.
-fn parts(built: &Built) -> BTreeMap<String, Told_> {
-    let media_type = MediaType::parse(&built.media_type).expect("a media type");
-    let limits = Limits { multipart_parts: 1000, ..Limits::DEFAULT };
-    let parts = sip::multipart::parts(&media_type, &built.body, &limits).expect("parts");
-    let count = parts.len();
-    let by_cid: BTreeMap<_, _> = parts
-        .iter()
-        .skip(1)
-        .map(|part| {
-            let media_type = part.get(sip::Name::ContentType).expect("each part says what it is");
-            let body = Told_ { media_type: media_type.into(), bytes: part.body.into() };
-            (part.content_id().expect("each part has an id").to_owned(), body)
-        })
-        .collect();
-    assert_eq!(by_cid.len(), count - 1, "Content-IDs are unique");
-    by_cid
+fn is_gone(row: &documents::rlmi::Row) -> bool {
+    row.instances
+        .get("1")
+        .is_some_and(|held| held.state == State::Terminated && held.reason.as_deref() == Some("noresource"))
 }
 
-/// The meta-information: the first part, and the one that `start` names.
-fn root(built: &Built) -> List {
+/// What a NOTIFY says: its meta-information is its first part, and the one that `start` names; Content-IDs are unique, and
+/// what an instance refers to is there.
+fn said(built: &Built) -> Aggregate {
     let media_type = MediaType::parse(&built.media_type).expect("a media type");
-    let limits = Limits { multipart_parts: 1000, ..Limits::DEFAULT };
+    let limits = sip::Limits { multipart_parts: 1000, ..sip::Limits::DEFAULT };
     let parts = sip::multipart::parts(&media_type, &built.body, &limits).expect("parts");
     let start = media_type.params.get("start").expect("start is given");
     assert_eq!(start.trim_matches(['<', '>']), parts[0].content_id().expect("the root has an id"));
-    let list = List::parse(parts[0].body, &xml::Limits::NONE).expect("meta-information");
-    let ids = self::parts(built);
+    let body = String::from_utf8_lossy(&built.body);
+    let ids: Vec<_> = body.lines().filter_map(|line| line.strip_prefix("Content-ID: ")).collect();
+    let unique: BTreeSet<_> = ids.iter().collect();
+    assert_eq!(ids.len(), unique.len(), "Content-IDs are unique, also those of lists within");
+    let read =
+        aggregate::read(&built.media_type, &built.body, &aggregate::Limits::default(), &mut |_, _| true);
+    let read = read.expect("a list");
+    assert_eq!(read.parts.len(), parts.len() - 1);
+    complete(&read);
+    read
+}
+
+fn complete(Aggregate { list, parts }: &Aggregate) {
     for instance in list.resources.iter().flat_map(|resource| &resource.instances) {
         match (&instance.cid, instance.state) {
-            (Some(cid), State::Active) => assert!(ids.contains_key(&**cid), "{cid} is there"),
+            (Some(cid), State::Active) => match &parts[cid] {
+                Part::Document(_) => {}
+                Part::List(within) => complete(within),
+                Part::Unreadable => panic!("{cid} cannot be read"),
+            },
             (None, State::Pending) => assert_eq!(instance.reason, None),
             (None, State::Terminated) => assert!(instance.reason.is_some()),
             (cid, state) => panic!("{state} with {cid:?}"),
         }
     }
-    list
 }
 
 fn uris(list: &List) -> Vec<&str> {
@@ -129,7 +127,7 @@ fn the_first_is_full_and_then_only_what_changed_is_told() {
     assert_eq!(uris(&first), ["sip:a@x", "sip:b@x", "sip:c@x"]);
     let instances: Vec<_> = first.resources.iter().map(|resource| resource.instances.len()).collect();
     assert_eq!(instances, [1, 0, 1], "nothing is known of b");
-    assert!(!roster.owes(watcher.told));
+    assert!(!roster.owes(&watcher.told));
 
     roster.show(came[1], active("b1"));
     roster.show(came[0], active("a2"));
@@ -140,7 +138,7 @@ fn the_first_is_full_and_then_only_what_changed_is_told() {
     assert_eq!(uris(&second), ["sip:a@x", "sip:b@x"], "in the order of the last changes, each once");
     let b = watcher.holds()["sip:b@x"].clone();
     assert_eq!(b, Some((State::Active, Some("b2".to_owned()))), "the latest state wins");
-    assert!(!roster.owes(watcher.told));
+    assert!(!roster.owes(&watcher.told));
 }
 
 #[test]
@@ -162,7 +160,7 @@ fn members_that_go_are_said_to_be_over_and_those_that_come_are_added() {
 
     // Once all have been told, it is forgotten; and a full state never names it.
     roster.told_to_all(watcher.told.upto().expect("nothing older is owed"));
-    watcher.told = Told::NOTHING;
+    watcher.told = watcher.told.anew();
     assert_eq!(uris(&watcher.hear(&roster, 10_000).1), ["sip:b@x", "sip:c@x"]);
     // Who comes back before anybody was told was never away.
     roster.edit(&entries(&["sip:b@x"]));
@@ -199,7 +197,7 @@ fn what_does_not_fit_follows_in_order_each_within_the_limit() {
     assert!(first.full_state && size <= ROOM);
     assert_eq!(first.resources.len(), 40, "all are named at once");
     let mut notifies = 1;
-    while roster.owes(watcher.told) {
+    while roster.owes(&watcher.told) {
         if notifies == 2 {
             // What changes meanwhile comes first if its first state was told, and in its place otherwise.
             roster.show(came[0], active("new"));
@@ -228,7 +226,7 @@ fn a_state_too_large_by_itself_goes_alone() {
     }
     let mut watcher = Watcher::new();
     let mut told = Vec::new();
-    while roster.owes(watcher.told) {
+    while roster.owes(&watcher.told) {
         let (_, list) = watcher.hear(&roster, 1_200);
         let states = list.resources.iter().filter(|resource| !resource.instances.is_empty());
         told.push(states.map(|resource| resource.uri.to_string()).collect::<Vec<_>>());
@@ -293,24 +291,21 @@ proptest! {
                         naive.insert(uri, Some(shown(what)));
                     }
                 }
-                Event::Deliver(watcher, room) if roster.owes(watchers[watcher].told) => {
+                Event::Deliver(watcher, room) if roster.owes(&watchers[watcher].told) => {
                     let (size, list) = watchers[watcher].hear(&roster, room);
                     let bodies: usize = list.resources.iter().flat_map(|resource| &resource.instances).count();
                     prop_assert!(size <= room || bodies <= 1 && list.resources.len() <= 1, "{size} > {room}");
                 }
                 Event::Deliver(..) => {}
                 Event::Lose(watcher, room) => {
-                    watchers[watcher].build(&roster, room);
-                    watchers[watcher].told = Told::NOTHING;
+                    watchers[watcher].told = watchers[watcher].build(&roster, room).told.anew();
                 }
-                Event::Refresh(watcher) => watchers[watcher].told = Told::NOTHING,
+                Event::Refresh(watcher) => watchers[watcher].told = watchers[watcher].told.anew(),
             }
-            if let [Some(one), Some(other)] = watchers.each_ref().map(|watcher| watcher.told.upto()) {
-                roster.told_to_all(one.min(other));
-            }
+            roster.forget(watchers.iter().map(|watcher| &watcher.told).collect::<Vec<_>>().into_iter());
         }
         for watcher in &mut watchers {
-            while roster.owes(watcher.told) {
+            while roster.owes(&watcher.told) {
                 watcher.hear(&roster, 1_500);
             }
             let expected = naive.iter().map(|(uri, shown)| {
@@ -322,6 +317,192 @@ proptest! {
                 (uri.clone(), held)
             });
             prop_assert_eq!(watcher.holds(), expected.collect::<BTreeMap<_, _>>());
+        }
+    }
+}
+
+// ---- lists within
+
+fn listed(members: &[(&str, Option<Known>)]) -> Listed {
+    let member =
+        |(uri, known): &(&str, Option<Known>)| Member { entry: Entry::new(uri), known: known.clone() };
+    Listed { members: members.iter().map(member).collect(), ..Listed::default() }
+}
+
+fn text(text: &str) -> Option<Known> {
+    Some(Known::Shown(active(text)))
+}
+
+/// What a table holds, lists within in brackets; who went is left out.
+fn line(table: &Table) -> String {
+    let rows = table.rows().filter(|(_, row)| !is_gone(row));
+    let rows = rows.map(|(uri, row)| match row.instances.get("1") {
+        None => uri.to_string(),
+        Some(held) => match (&held.list, &held.body) {
+            (Some(list), _) => format!("{uri} [{}]", line(list)),
+            (None, Some(body)) => format!("{uri}={}", String::from_utf8_lossy(&body.bytes)),
+            (None, None) => format!("{uri} {} {}", held.state, held.reason.as_deref().unwrap_or_default()),
+        },
+    });
+    rows.collect::<Vec<_>>().join(", ")
+}
+
+/// The version of the list within, if one NOTIFY tells of it, and whether that is full.
+fn within(said: &Aggregate) -> Option<(u32, bool)> {
+    said.parts.values().find_map(|part| match part {
+        Part::List(within) => Some((within.list.version, within.list.full_state)),
+        Part::Document(_) | Part::Unreadable => None,
+    })
+}
+
+#[test]
+fn a_list_within_has_versions_of_its_own() {
+    let mut roster = Roster::default();
+    let came = roster.edit(&entries(&["sip:a@x", "sip:team@y"])).came;
+    roster.show(came[0], active("a1"));
+    let mut watcher = Watcher::new();
+    let hear = |roster: &Roster, watcher: &mut Watcher| {
+        let built = watcher.build(roster, 10_000);
+        watcher.told = built.told.clone();
+        let said = said(&built);
+        assert_eq!(said.list.resources.len(), built.resources);
+        let within = within(&said);
+        let applied = watcher.table.apply(said);
+        assert!(!applied.stale && !applied.refresh, "versions follow each other");
+        assert!(!roster.owes(&watcher.told));
+        (within, line(&watcher.table))
+    };
+    assert_eq!(hear(&roster, &mut watcher), (None, "sip:a@x=a1, sip:team@y".into()));
+    let around = &mut vec!["sip:list@example.com".to_owned()];
+    let team = listed(&[("sip:c@y", text("c1")), ("sip:d@y", None)]);
+    assert!(roster.show_list(came[1], &team, around) && !roster.show_list(came[1], &team, around));
+    let expected = "sip:a@x=a1, sip:team@y [sip:c@y=c1, sip:d@y]";
+    assert_eq!(hear(&roster, &mut watcher), (Some((0, true)), expected.into()));
+    roster.show(came[0], active("a2"));
+    assert_eq!(hear(&roster, &mut watcher).0, None, "nothing is new in it");
+    roster.show_list(came[1], &listed(&[("sip:d@y", text("d1"))]), around);
+    let expected = "sip:a@x=a2, sip:team@y [sip:d@y=d1]";
+    assert_eq!(hear(&roster, &mut watcher), (Some((1, false)), expected.into()));
+    // A refresh tells all of it, in the next version.
+    watcher.told = watcher.told.anew();
+    assert_eq!(hear(&roster, &mut watcher), (Some((2, true)), expected.into()));
+    // After a restart the versions are not known: they are above all that were.
+    watcher.told = Told::FORGOTTEN;
+    assert_eq!(hear(&roster, &mut watcher), (Some((5, true)), expected.into()));
+    roster.show(came[1], Shown::Terminated("giveup".into()));
+    assert_eq!(hear(&roster, &mut watcher), (None, "sip:a@x=a2, sip:team@y terminated giveup".into()));
+    roster.show_list(came[1], &team, around);
+    assert_eq!(hear(&roster, &mut watcher).0, Some((6, true)), "again, and counted on");
+}
+
+#[test]
+fn a_list_that_leads_back_is_given_up() {
+    let mut roster = Roster::default();
+    let came = roster.edit(&entries(&["sip:team@y"])).came;
+    let back = || Some(Known::List(listed(&[("sip:x@y", text("x"))])));
+    let team = listed(&[
+        ("sip:LIST@example.com", back()),
+        ("sips:list@EXAMPLE.com", back()),
+        ("sip:team@Y", back()),
+        (
+            "sip:other@y",
+            Some(Known::List(listed(&[("sip:team@y", back()), ("sip:list@example.com", text("p"))]))),
+        ),
+    ]);
+    roster.show_list(came[0], &team, &mut vec!["sip:list@example.com".to_owned()]);
+    let mut watcher = Watcher::new();
+    watcher.hear(&roster, 10_000);
+    assert_eq!(
+        line(&watcher.table),
+        "sip:team@y [sip:LIST@example.com [sip:x@y=x], sip:other@y [sip:list@example.com=p, sip:team@y terminated giveup], \
+         sip:team@Y terminated giveup, sips:list@EXAMPLE.com terminated giveup]"
+    );
+}
+
+#[derive(Clone, Debug)]
+enum Nested {
+    /// A resource is a list with these members, each with a text of so many octets.
+    List(usize, BTreeMap<u8, usize>),
+    /// It is a list with such a list in it.
+    Deep(usize, BTreeMap<u8, usize>),
+    /// It is none.
+    Plain(usize, u8),
+    /// The list has these resources.
+    Edit(BTreeSet<usize>),
+    Deliver(usize, usize),
+    Lose(usize, usize),
+    Refresh(usize),
+    /// The server forgets what it knows of a watcher.
+    Restart(usize),
+}
+
+fn nested() -> impl Strategy<Value = Nested> {
+    let watcher = 0..2usize;
+    let members = proptest::collection::btree_map(0..8u8, 0..600usize, 0..8);
+    prop_oneof![
+        4 => (0..4usize, members.clone()).prop_map(|(place, members)| Nested::List(place, members)),
+        2 => (0..4usize, members).prop_map(|(place, members)| Nested::Deep(place, members)),
+        2 => (0..4usize, any::<u8>()).prop_map(|(place, what)| Nested::Plain(place, what)),
+        1 => proptest::collection::btree_set(0..4usize, 0..5).prop_map(Nested::Edit),
+        5 => (watcher.clone(), 900..6_000usize).prop_map(|(watcher, room)| Nested::Deliver(watcher, room)),
+        1 => (watcher.clone(), 900..6_000usize).prop_map(|(watcher, room)| Nested::Lose(watcher, room)),
+        1 => watcher.clone().prop_map(Nested::Refresh),
+        1 => watcher.prop_map(Nested::Restart),
+    ]
+}
+
+proptest! {
+    /// The same with lists within lists, which are split too, each of their documents within the limit or with one state.
+    #[test]
+    fn all_watchers_hold_in_the_end_what_is_in_the_lists_within(events in proptest::collection::vec(nested(), 0..60)) {
+        let mut roster = Roster::default();
+        let mut watchers = [Watcher::new(), Watcher::new()];
+        let uri = |place: usize| format!("sip:{place}@x");
+        let serial = |roster: &Roster, place: usize| {
+            roster.resources().find(|(_, other)| ***other == *uri(place)).map(|(serial, _)| serial)
+        };
+        let members = |members: &BTreeMap<u8, usize>| {
+            let members: Vec<_> = members.iter().map(|(who, size)| (format!("sip:m{who}@y"), "x".repeat(*size))).collect();
+            let members: Vec<_> = members.iter().map(|(who, said)| (who.as_str(), text(said))).collect();
+            listed(&members)
+        };
+        for event in events {
+            match event {
+                Nested::Edit(places) => {
+                    roster.edit(&places.into_iter().map(|place| Entry::new(&uri(place))).collect::<Vec<_>>());
+                }
+                Nested::List(place, within) => if let Some(serial) = serial(&roster, place) {
+                    roster.show_list(serial, &members(&within), &mut Vec::new());
+                }
+                Nested::Deep(place, within) => if let Some(serial) = serial(&roster, place) {
+                    let deep = listed(&[("sip:deep@y", Some(Known::List(members(&within)))), ("sip:n@y", None)]);
+                    roster.show_list(serial, &deep, &mut Vec::new());
+                }
+                Nested::Plain(place, what) => if let Some(serial) = serial(&roster, place) {
+                    roster.show(serial, shown(what));
+                }
+                Nested::Deliver(watcher, room) => if roster.owes(&watchers[watcher].told) {
+                    let (size, list) = watchers[watcher].hear(&roster, room);
+                    prop_assert!(size <= room || list.resources.len() <= 1, "{size} > {room}");
+                }
+                Nested::Lose(watcher, room) => {
+                    watchers[watcher].told = watchers[watcher].build(&roster, room).told.anew();
+                }
+                Nested::Refresh(watcher) => watchers[watcher].told = watchers[watcher].told.anew(),
+                Nested::Restart(watcher) => watchers[watcher].told = Told::FORGOTTEN,
+            }
+            roster.forget(watchers.iter().map(|watcher| &watcher.told).collect::<Vec<_>>().into_iter());
+        }
+        let mut all = Watcher::new();
+        all.hear(&roster, usize::MAX);
+        for watcher in &mut watchers {
+            let mut turns = 0;
+            while roster.owes(&watcher.told) {
+                watcher.hear(&roster, 1_500);
+                turns += 1;
+                prop_assert!(turns < 200, "it comes to an end");
+            }
+            prop_assert_eq!(line(&watcher.table), line(&all.table));
         }
     }
 }

@@ -70,6 +70,8 @@ struct Dialog {
     last: Option<Message>,
     /// The version of the last list, and whether the next one must tell all: the first after a SUBSCRIBE.
     list: Option<u32>,
+    /// The lists in it.
+    within: Within,
     /// The version of the last watcher information.
     winfo: Option<u32>,
     owes_full: bool,
@@ -136,6 +138,7 @@ impl Manners {
         for dialog in self.dialogs.values_mut() {
             dialog.open = None;
             dialog.crashed = true;
+            dialog.within.skips = true;
             dialog.expires_at = dialog.expires_at.max(dialog.expired_at);
             if dialog.ended.is_some_and(|ended| ended + losing >= now) {
                 dialog.ended = None;
@@ -235,6 +238,7 @@ impl Manners {
             open_on: None,
             last: None,
             list: None,
+            within: Within::default(),
             winfo: None,
             owes_full: true,
             crashed: false,
@@ -478,7 +482,46 @@ fn listed(dialog: &mut Dialog, notify: &Message) -> Result<(), String> {
         return Err("RFC 4662 §5.2: the first NOTIFY after a SUBSCRIBE is not full".into());
     }
     (dialog.list, dialog.owes_full, dialog.crashed) = (Some(list.version), false, false);
-    Ok(())
+    dialog.within.hear(&list, list.full)
+}
+
+/// How far lists within a list were told of.
+#[derive(Clone, Debug, Default)]
+struct Within {
+    /// The version of each, and the lists in it.
+    lists: BTreeMap<String, (u32, Within)>,
+    /// The node has been away, or a list has gone: then versions may be skipped, in a full state.
+    skips: bool,
+}
+
+impl Within {
+    /// The same rules for the lists within: all of them are full where the list around them is.
+    fn hear(&mut self, list: &rlmi::List, full: bool) -> Result<(), String> {
+        for resource in &list.resources {
+            let Some(list) = &resource.within else {
+                self.skips |= self.lists.contains_key(&resource.uri) && resource.instance.is_some();
+                continue;
+            };
+            let told = self.lists.remove(&resource.uri);
+            let last = told.as_ref().map(|(version, _)| *version);
+            let follows = list.version == last.map_or(0, |last| last + 1);
+            let skips = self.skips && list.full && last.is_none_or(|last| list.version > last);
+            if !follows && !skips {
+                return Err(format!(
+                    "RFC 4662 §5.2: version {} of {} follows {last:?}",
+                    list.version, list.uri
+                ));
+            }
+            if (full || told.is_none()) && !list.full {
+                return Err(format!("RFC 4662 §5.2: the first of {} is not full", list.uri));
+            }
+            let (_, mut within) = told.unwrap_or_default();
+            within.skips |= self.skips;
+            within.hear(list, list.full)?;
+            self.lists.insert(resource.uri.clone(), (list.version, within));
+        }
+        Ok(())
+    }
 }
 
 /// Everything behind the scheme, unescaped, without parameters: enough to tell users apart.

@@ -1,4 +1,9 @@
-//! List NOTIFYs in one line: `v0 full: alice "Al" active [t1 open]; bob; carol terminated rejected`. Read naively.
+//! List NOTIFYs in one line: `v0 full: alice "Al" active [t1 open]; bob; carol terminated rejected`. A list within has its
+//! line in the place of a document. Written and read naively.
+
+mod write;
+
+pub use write::write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,6 +11,8 @@ use crate::wire::Message;
 use crate::{pidf, winfo};
 
 const RLMI: &str = "urn:ietf:params:xml:ns:rlmi";
+/// Says how many resources are left out.
+const OURS: &str = "urn:rollcall:rlmi";
 
 /// What a list NOTIFY says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +23,8 @@ pub struct List {
     pub version: u32,
     /// Whether it tells of all resources.
     pub full: bool,
+    /// How many resources are said to be left out.
+    pub omitted: u32,
     /// What people call the list.
     pub names: Vec<String>,
     /// The resources, in order.
@@ -53,11 +62,85 @@ pub struct Resource {
     pub names: Vec<String>,
     /// State, reason, and the document in one line.
     pub instance: Option<(String, Option<String>, Option<String>)>,
+    /// The document, if that is a list again.
+    pub within: Option<Box<List>>,
+}
+
+/// What somebody holds of a list, and of the lists in it: RFC 4662 §5.6.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// How far it was told.
+    pub told: Told,
+    /// The resources that are not gone, by URI: the document or, without one, state and reason; none if nothing is known.
+    pub rows: BTreeMap<String, Option<String>>,
+    /// Those that are lists.
+    pub lists: BTreeMap<String, Table>,
+}
+
+impl Table {
+    /// Applies a list, and says whether anything was missed: then the watcher asks for all.
+    pub fn apply(&mut self, list: &List) {
+        if !self.told.hear(list) {
+            return;
+        }
+        if list.full {
+            self.rows.clear();
+            self.lists.retain(|uri, _| list.resources.iter().any(|resource| resource.uri == *uri));
+        }
+        for resource in &list.resources {
+            let uri = &resource.uri;
+            let shown = resource.instance.as_ref().map(|(state, reason, document)| {
+                let over = || format!("{state} {}", reason.as_deref().unwrap_or_default());
+                document.clone().unwrap_or_else(over)
+            });
+            match &resource.within {
+                Some(within) => {
+                    let table = self.lists.entry(uri.clone()).or_default();
+                    table.apply(within);
+                    self.rows.insert(uri.clone(), Some("a list".to_owned()));
+                }
+                None => {
+                    self.lists.remove(uri);
+                    if shown.as_deref() == Some("terminated noresource") {
+                        self.rows.remove(uri);
+                    } else {
+                        self.rows.insert(uri.clone(), shown);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether something was missed, here or in a list within.
+    pub fn has_gap(&self) -> bool {
+        self.told.gap || self.lists.values().any(Self::has_gap)
+    }
+
+    /// All rows, those of lists within behind the URI of theirs.
+    pub fn flat(&self) -> BTreeMap<String, Option<String>> {
+        let mut flat = self.rows.clone();
+        for (uri, within) in &self.lists {
+            flat.remove(uri);
+            let rows = within.flat().into_iter();
+            flat.extend(rows.map(|(member, shown)| (format!("{uri} > {member}"), shown)));
+        }
+        flat
+    }
 }
 
 /// Reads a list NOTIFY, and objects to what RFC 4662 §5 and RFC 2387 do not allow.
 pub fn read(notify: &Message) -> Result<List, String> {
-    let kind = notify.get("Content-Type").ok_or("no Content-Type")?;
+    let list = read_part(notify.get("Content-Type").ok_or("no Content-Type")?, &notify.body)?;
+    let text = String::from_utf8_lossy(&notify.body);
+    let mut seen = BTreeSet::new();
+    let mut ids = text.lines().filter(|line| line.starts_with("Content-ID: "));
+    match ids.find(|id| !seen.insert(*id)) {
+        Some(id) => Err(format!("RFC 2045 §7: {id} stands twice, in lists within lists")),
+        None => Ok(list),
+    }
+}
+
+fn read_part(kind: &str, body: &[u8]) -> Result<List, String> {
     let parameter = |name: &str| {
         let value = kind.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
         value.ok_or_else(|| format!("no {name} in {kind}"))
@@ -66,7 +149,7 @@ pub fn read(notify: &Message) -> Result<List, String> {
         return Err(format!("RFC 2387 §3.1: the type in {kind}"));
     }
     let boundary = parameter("boundary")?;
-    let parts = parts(boundary, &notify.body)?;
+    let parts = parts(boundary, body)?;
     let (root, others) = parts.split_first().ok_or("no part")?;
     if parameter("start")? != format!("\"<{}>\"", root.id) {
         return Err(format!("RFC 2387 §3.2: {kind} starts not with {}", root.id));
@@ -144,6 +227,10 @@ fn document(root: &Part<'_>, parts: &mut BTreeMap<&str, &Part<'_>>) -> Result<Li
         uri: attribute("uri")?.to_owned(),
         version: attribute("version")?.parse().map_err(|_| "a version that is no number")?,
         full: attribute("fullState")? == "true",
+        omitted: list
+            .attribute((OURS, "omitted"))
+            .map_or(Ok(0), str::parse)
+            .map_err(|_| "omitted is no number")?,
         names: names(list),
         resources,
     })
@@ -159,14 +246,26 @@ fn resource(
     if instances.next().is_some() {
         return Err(format!("{uri} has two instances, and nothing forks here"));
     }
-    let Some(instance) = instance else { return Ok(Resource { uri, names: names(element), instance: None }) };
+    let names = names(element);
+    let Some(instance) = instance else { return Ok(Resource { uri, names, instance: None, within: None }) };
     instance.attribute("id").ok_or("RFC 4662 §5.5: an instance without an id")?;
     let state = instance.attribute("state").ok_or("RFC 4662 §5.5: an instance without a state")?;
     let reason = instance.attribute("reason").map(str::to_owned);
+    let mut within = None;
     let document = match instance.attribute("cid") {
         Some(cid) => {
             let part = parts.remove(cid).ok_or_else(|| format!("no part has the id {cid}"))?;
-            Some(shown(&uri, part)?)
+            if part.kind.starts_with("multipart/related") {
+                let list = read_part(part.kind, part.body)?;
+                if list.uri != uri {
+                    return Err(format!("the list of {uri} is {}", list.uri));
+                }
+                let line = list.to_string();
+                within = Some(Box::new(list));
+                Some(line)
+            } else {
+                Some(shown(&uri, part)?)
+            }
         }
         None => None,
     };
@@ -174,7 +273,7 @@ fn resource(
         ("active", None, Some(_)) | ("pending", None, None) | ("terminated", Some(_), None) => {}
         _ => return Err(format!("RFC 4662 §5.5: {uri} is {state} with {reason:?} and {document:?}")),
     }
-    Ok(Resource { uri, names: names(element), instance: Some((state.to_owned(), reason, document)) })
+    Ok(Resource { uri, names, instance: Some((state.to_owned(), reason, document)), within })
 }
 
 fn shown(uri: &str, part: &Part<'_>) -> Result<String, String> {
@@ -202,6 +301,9 @@ impl core::fmt::Display for List {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "v{} {}", self.version, if self.full { "full" } else { "partial" })?;
         self.names.iter().try_for_each(|name| write!(f, " \"{name}\""))?;
+        if self.omitted > 0 {
+            write!(f, " without {}", self.omitted)?;
+        }
         f.write_str(":")?;
         for (place, resource) in self.resources.iter().enumerate() {
             write!(f, "{} {}", if place > 0 { ";" } else { "" }, short(&resource.uri))?;
@@ -221,13 +323,18 @@ fn short(uri: &str) -> &str {
     user.unwrap_or(uri)
 }
 
+/// The URI that flows write like this.
+fn uri_of(word: &str) -> String {
+    if word.contains(':') { word.to_owned() } else { format!("sip:{word}@example.com") }
+}
+
 /// The document that a line of users and URIs describes: a flat list, RFC 5367 §4.
 pub fn request(line: &str) -> String {
     let mut document = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list>\r\n",
     );
     for word in line.split_whitespace() {
-        let uri = if word.contains(':') { word.to_owned() } else { format!("sip:{word}@example.com") };
+        let uri = uri_of(word);
         document.push_str(&format!("<entry uri=\"{uri}\"/>\r\n"));
     }
     document.push_str("</list></resource-lists>\r\n");

@@ -36,36 +36,6 @@ fn flow(host: u8) -> Flow {
     Flow { protocol: Protocol::Udp, local: Local(0), remote, connection: Connection::NONE }
 }
 
-/// What the watcher holds.
-#[derive(Default)]
-struct Table {
-    told: rlmi::Told,
-    rows: BTreeMap<String, Option<String>>,
-}
-
-impl Table {
-    fn apply(&mut self, list: &rlmi::List) {
-        if !self.told.hear(list) {
-            return;
-        }
-        if list.full {
-            self.rows.clear();
-        }
-        for resource in &list.resources {
-            let gone = resource
-                .instance
-                .as_ref()
-                .is_some_and(|(_, reason, _)| reason.as_deref() == Some("noresource"));
-            if gone {
-                self.rows.remove(&resource.uri);
-            } else {
-                let document = resource.instance.as_ref().and_then(|(.., document)| document.clone());
-                self.rows.insert(resource.uri.clone(), document);
-            }
-        }
-    }
-}
-
 struct World {
     random: Random,
     list: &'static str,
@@ -78,7 +48,7 @@ struct World {
     library: Library,
     /// One message of three is lost.
     lossy: bool,
-    table: Table,
+    table: rlmi::Table,
     /// The watcher's dialog: CSeq, and the node's tag once it is known.
     cseq: u32,
     tag: Option<String>,
@@ -110,7 +80,7 @@ impl World {
             rows: BTreeMap::new(),
             library,
             lossy: true,
-            table: Table::default(),
+            table: rlmi::Table::default(),
             cseq: 0,
             tag: None,
             heard: 0,
@@ -285,7 +255,7 @@ fn who_watches_a_list_knows_in_the_end_what_single_subscriptions_show() {
                 0 => members = world.edit(),
                 1 => world.subscribe(),
                 2 => world.crash(),
-                3 if world.table.told.gap => world.subscribe(),
+                3 if world.table.has_gap() => world.subscribe(),
                 _ => world.publish(member),
             }
             let pause = world.random.below(2500);
@@ -293,7 +263,7 @@ fn who_watches_a_list_knows_in_the_end_what_single_subscriptions_show() {
         }
         world.lossy = false;
         world.pass(Duration::from_secs(40));
-        if world.table.told.gap {
+        if world.table.has_gap() {
             world.subscribe();
             world.pass(Duration::from_secs(10));
         }

@@ -1,6 +1,6 @@
 //! `rollcall watch` of a list: a line for each member that is another now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
@@ -18,8 +18,9 @@ use super::watch::FAREWELL;
 use super::{Exit, Surroundings};
 use crate::{Basic, ListEvent, Listed, Listing, Member};
 
-/// The last line of each member, without its time: what has not changed is not shown again.
-type Shown = BTreeMap<Arc<str>, String>;
+/// The last line of each member, without its time, by its URI behind those of the lists that it is in: what has not changed
+/// is not shown again.
+type Shown = BTreeMap<Vec<Arc<str>>, String>;
 
 /// Follows a list until it ends or the user wants no more.
 pub(super) async fn follow(
@@ -83,30 +84,44 @@ fn show(
     terminal: &mut Terminal<'_>,
 ) -> io::Result<Option<Exit>> {
     match event {
-        ListEvent::Changed { members, gone, received_at } => {
-            let width = members.iter().map(|member| name(member).chars().count()).max().unwrap_or(0);
-            for member in members {
-                let said = line(member, 0, terminal);
+        ListEvent::Changed { members, gone, omitted, received_at } => {
+            let rows = unfolded(members);
+            let width = rows.iter().map(|row| name(row).chars().count()).max().unwrap_or(0);
+            let mut over: Vec<_> = gone.iter().map(|uri| vec![Arc::clone(uri)]).collect();
+            // A list within is told of as a whole.
+            let is_told =
+                |path: &Vec<Arc<str>>| members.iter().any(|member| path.first() == Some(&member.uri));
+            let now: BTreeSet<_> = rows.iter().map(|row| path(row)).collect();
+            over.extend(shown.keys().filter(|path| is_told(path) && !now.contains(*path)).cloned());
+            for row in &rows {
+                let said = line(row, 0, terminal);
                 if is_json {
-                    terminal.line(&json_of(member, *received_at))?;
-                } else if shown.get(&member.uri) != Some(&said) {
-                    let line = line(member, width, terminal);
+                    terminal.line(&json_of(row, *received_at))?;
+                } else if shown.get(&path(row)) != Some(&said) {
+                    let line = line(row, width, terminal);
                     terminal.line(&stamped(&line, *received_at, is_json, terminal))?;
                 }
-                shown.insert(Arc::clone(&member.uri), said);
+                shown.insert(path(row), said);
             }
-            for uri in gone {
-                shown.remove(uri);
+            for path in over {
+                shown.retain(|other, _| !other.starts_with(&path));
                 let line = if is_json {
-                    json!({"event": "gone", "at": date_time(*received_at), "target": **uri}).to_string()
+                    let (target, lists) =
+                        path.split_last().map_or(("", &[][..]), |(uri, lists)| (&**uri, lists));
+                    let lists: Vec<&str> = lists.iter().map(|uri| &**uri).collect();
+                    let at = date_time(*received_at);
+                    json!({"event": "gone", "at": at, "target": target, "lists": lists}).to_string()
                 } else {
-                    format!(
-                        "{}  {}",
-                        harmless(short(uri)),
-                        terminal.paint(Tone::Quiet, "not in the list any more")
-                    )
+                    let path: Vec<_> = path.iter().map(|uri| short(uri)).collect();
+                    let over = terminal.paint(Tone::Quiet, "not in the list any more");
+                    format!("{}  {over}", harmless(&path.join(WITHIN)))
                 };
                 terminal.line(&stamped(&line, *received_at, is_json, terminal))?;
+            }
+            if *omitted > 0 {
+                terminal.remark(&format!(
+                    "the server leaves out {omitted} more: the list is longer than it takes"
+                ));
             }
         }
         ListEvent::Broken(defect) => terminal.remark(&format!("a broken list: {}", harmless(defect))),
@@ -145,9 +160,38 @@ fn stamped(line: &str, at: Timestamp, is_json: bool, terminal: &Terminal<'_>) ->
     }
 }
 
+/// A member, behind the lists within the list that it is in.
+type Within<'a> = Vec<&'a Member>;
+
+/// Between the name of a list within, and that of somebody in it.
+const WITHIN: &str = " > ";
+
+/// All members in order, those of lists within behind theirs.
+fn unfolded(members: &[Member]) -> Vec<Within<'_>> {
+    let mut rows = Vec::new();
+    for member in members {
+        rows.push(vec![member]);
+        let within = unfolded(member.members.as_deref().unwrap_or_default());
+        rows.extend(within.into_iter().map(|mut row| {
+            row.insert(0, member);
+            row
+        }));
+    }
+    rows
+}
+
+fn path(row: &Within<'_>) -> Vec<Arc<str>> {
+    row.iter().map(|member| Arc::clone(&member.uri)).collect()
+}
+
+/// Whom a row is about.
+fn last<'a>(row: &Within<'a>) -> &'a Member {
+    row.last().expect("a row is about somebody")
+}
+
 /// What is said about a member, in columns.
-fn line(member: &Member, width: usize, terminal: &Terminal<'_>) -> String {
-    let name = name(member);
+fn line(row: &Within<'_>, width: usize, terminal: &Terminal<'_>) -> String {
+    let (name, member) = (name(row), last(row));
     let padding = " ".repeat(width.saturating_sub(name.chars().count()));
     let mut parts =
         vec![format!("{}{padding}", terminal.paint(Tone::Strong, &name)), state(member, terminal)];
@@ -157,11 +201,12 @@ fn line(member: &Member, width: usize, terminal: &Terminal<'_>) -> String {
     parts.join("  ")
 }
 
-fn name(member: &Member) -> String {
-    match &member.name {
+fn name(row: &Within<'_>) -> String {
+    let name = |member: &&Member| match &member.name {
         Some(name) if !name.is_empty() => harmless(&format!("{name} <{}>", short(&member.uri))),
         Some(_) | None => harmless(short(&member.uri)),
-    }
+    };
+    row.iter().map(name).collect::<Vec<_>>().join(WITHIN)
 }
 
 fn short(uri: &str) -> &str {
@@ -170,6 +215,9 @@ fn short(uri: &str) -> &str {
 
 fn state(member: &Member, terminal: &Terminal<'_>) -> String {
     let basic = member.presence.as_ref().and_then(|presence| presence.summary().basic);
+    if let Some(members) = &member.members {
+        return terminal.paint(Tone::Quiet, &format!("a list of {}", members.len()));
+    }
     match (member.state, basic) {
         (Some(rlmi::State::Active), Some(Basic::Open)) => terminal.paint(Tone::Good, "open"),
         (Some(rlmi::State::Active), Some(Basic::Closed)) => terminal.paint(Tone::Bad, "closed"),
@@ -183,12 +231,15 @@ fn state(member: &Member, terminal: &Terminal<'_>) -> String {
 }
 
 /// All of it as one JSON object on one line.
-fn json_of(member: &Member, at: Timestamp) -> String {
+fn json_of(row: &Within<'_>, at: Timestamp) -> String {
+    let member = last(row);
+    let lists: Vec<&str> = row[..row.len() - 1].iter().map(|list| &*list.uri).collect();
     let summary = member.presence.as_ref().map(|presence| presence.summary());
     json!({
         "event": "update",
         "at": date_time(at),
         "target": *member.uri,
+        "lists": lists,
         "name": member.name.as_deref(),
         "state": member.state.map(rlmi::State::as_str),
         "reason": member.reason.as_deref(),

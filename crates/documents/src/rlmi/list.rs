@@ -16,6 +16,8 @@ pub struct List {
     pub full_state: bool,
     /// The part of the body that tells of the list as a whole.
     pub cid: Option<Arc<str>>,
+    /// How many resources are left out of it, if a server of ours says so ([`EXTENSION`](super::EXTENSION)).
+    pub omitted: u32,
     /// What people call the list.
     pub names: Vec<Name>,
     /// The resources that are told of, in order.

@@ -2,8 +2,8 @@
 
 use xml::{Limits, Scanner, Start, Token};
 
-use super::NAMESPACE;
 use super::list::{Instance, List, Resource, State};
+use super::{EXTENSION, NAMESPACE};
 use crate::error::{DocumentError, Rule};
 use crate::resource_lists::reading::{attribute, name, uri};
 
@@ -22,6 +22,7 @@ impl List {
             version: version(&scanner, &root)?,
             full_state: full_state(&scanner, &root)?,
             cid: attribute(&scanner, "cid"),
+            omitted: omitted(&scanner),
             names: Vec::new(),
             resources: Vec::new(),
         };
@@ -92,6 +93,12 @@ fn full_state(scanner: &Scanner<'_>, root: &Start<'_>) -> Result<bool, DocumentE
         "false" | "0" => Ok(false),
         _ => Err(refused(root, Rule::Value("fullState"))),
     }
+}
+
+/// What cannot be read of an extension is not there.
+fn omitted(scanner: &Scanner<'_>) -> u32 {
+    let omitted = scanner.attribute(EXTENSION, "omitted");
+    omitted.and_then(|omitted| omitted.value.text().trim().parse().ok()).unwrap_or(0)
 }
 
 fn refused(start: &Start<'_>, rule: Rule) -> DocumentError {

@@ -11,6 +11,7 @@ use super::list::{Instance, List, State};
 pub struct Table {
     version: Option<u32>,
     names: Vec<Name>,
+    omitted: u32,
     rows: BTreeMap<Arc<str>, Row>,
 }
 
@@ -30,8 +31,30 @@ pub struct Held {
     pub state: State,
     /// Why it is terminated.
     pub reason: Option<Arc<str>>,
-    /// Its state, if any came.
+    /// Its state, if any came that can be read and that is no list.
     pub body: Option<Body>,
+    /// Its state, if it is a list itself, RFC 4662 §5.5.
+    pub list: Option<Box<Table>>,
+}
+
+/// A list with the parts of the multipart whose root it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aggregate {
+    /// The root.
+    pub list: List,
+    /// The other parts by Content-ID.
+    pub parts: BTreeMap<Arc<str>, Part>,
+}
+
+/// What a part holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The state of a resource.
+    Document(Body),
+    /// A list within the list.
+    List(Box<Aggregate>),
+    /// Nothing that can be read.
+    Unreadable,
 }
 
 /// The state of an instance as it came.
@@ -55,12 +78,16 @@ pub struct Applied {
 }
 
 impl Table {
-    /// Applies a document; `body` gives the parts of the multipart whose root it is.
+    /// Applies a document with its parts.
     ///
     /// Full state replaces the table, even if it skips versions. Partial state changes the rows that it names; if it
-    /// skips versions, or is the first that comes, a refresh is asked for. An active instance that comes without a body,
-    /// as it must not, keeps the one it has.
-    pub fn apply(&mut self, list: List, mut body: impl FnMut(&str) -> Option<Body>) -> Applied {
+    /// skips versions, or is the first that comes, a refresh is asked for. An active instance that comes without a part,
+    /// as it must not, keeps the state it has.
+    ///
+    /// A list within has a table and versions of its own. It comes in the order of the lists around it: so its full state
+    /// is taken whatever its version, as that of a server that counts it anew.
+    pub fn apply(&mut self, aggregate: Aggregate) -> Applied {
+        let Aggregate { list, mut parts } = aggregate;
         if self.version.is_some_and(|version| list.version <= version) {
             return Applied { stale: true, ..Applied::default() };
         }
@@ -71,10 +98,12 @@ impl Table {
         if list.full_state || !list.names.is_empty() {
             self.names = list.names;
         }
+        self.omitted = list.omitted;
         for resource in list.resources {
             let old = self.rows.get(&resource.uri).or_else(|| before.get(&resource.uri));
+            let instances = resource.instances.into_iter();
             let instances =
-                resource.instances.into_iter().map(|instance| held(instance, old, &mut body)).collect();
+                instances.map(|instance| held(instance, old, &mut parts, &mut applied.refresh)).collect();
             let row = Row { names: resource.names, instances };
             if old != Some(&row) {
                 applied.changed.push(resource.uri.clone());
@@ -102,6 +131,11 @@ impl Table {
         &self.names
     }
 
+    /// How many resources the server leaves out, as far as it says so.
+    pub fn omitted(&self) -> u32 {
+        self.omitted
+    }
+
     /// The row of a resource.
     pub fn row(&self, uri: &str) -> Option<&Row> {
         self.rows.get(uri)
@@ -116,12 +150,25 @@ impl Table {
 fn held(
     instance: Instance,
     old: Option<&Row>,
-    body: &mut impl FnMut(&str) -> Option<Body>,
+    parts: &mut BTreeMap<Arc<str>, Part>,
+    refresh: &mut bool,
 ) -> (Arc<str>, Held) {
-    let came = instance.cid.as_deref().and_then(body);
-    let body = match instance.state {
-        State::Pending | State::Terminated => came,
-        State::Active => came.or_else(|| old?.instances.get(&instance.id)?.body.clone()),
+    let old = old.and_then(|old| old.instances.get(&instance.id));
+    let came = instance.cid.as_deref().and_then(|cid| parts.remove(cid));
+    let (body, list) = match came {
+        Some(Part::Document(body)) => (Some(body), None),
+        Some(Part::List(aggregate)) => {
+            let mut table = old.and_then(|old| old.list.clone()).unwrap_or_default();
+            if aggregate.list.full_state {
+                table.forget_version();
+            }
+            *refresh |= table.apply(*aggregate).refresh;
+            (None, Some(table))
+        }
+        None if instance.state == State::Active => {
+            old.map_or((None, None), |old| (old.body.clone(), old.list.clone()))
+        }
+        Some(Part::Unreadable) | None => (None, None),
     };
-    (instance.id, Held { state: instance.state, reason: instance.reason, body })
+    (instance.id, Held { state: instance.state, reason: instance.reason, body, list })
 }

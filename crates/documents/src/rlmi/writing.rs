@@ -1,7 +1,7 @@
 //! Printing meta-information.
 
 use super::list::{List, State};
-use super::{NAMESPACE, Name};
+use super::{EXTENSION, NAMESPACE, Name};
 use crate::resource_lists::writing::attribute;
 
 /// Prints a document into a buffer, piece by piece: names of the list, then its resources, each with its names and then
@@ -14,8 +14,16 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Starts a document. `cid` names the part that tells of the list as a whole.
-    pub fn start(to: &'a mut Vec<u8>, uri: &str, version: u32, full_state: bool, cid: Option<&str>) -> Self {
+    /// Starts a document. `cid` names the part that tells of the list as a whole; `omitted` is how many resources are left
+    /// out.
+    pub fn start(
+        to: &'a mut Vec<u8>,
+        uri: &str,
+        version: u32,
+        full_state: bool,
+        cid: Option<&str>,
+        omitted: u32,
+    ) -> Self {
         to.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<list");
         attribute(to, "xmlns", NAMESPACE);
         attribute(to, "uri", uri);
@@ -23,6 +31,10 @@ impl<'a> Writer<'a> {
         attribute(to, "fullState", if full_state { "true" } else { "false" });
         if let Some(cid) = cid {
             attribute(to, "cid", cid);
+        }
+        if omitted > 0 {
+            attribute(to, "xmlns:x", EXTENSION);
+            attribute(to, "x:omitted", itoa(omitted, &mut [0; 10]));
         }
         to.extend_from_slice(b">\n");
         Self { to, open: None }
@@ -87,8 +99,14 @@ impl List {
     /// The document, with its XML declaration. Reading it gives what was printed.
     pub fn print(&self) -> Vec<u8> {
         let mut to = Vec::with_capacity(256 + 160 * self.resources.len());
-        let mut writer =
-            Writer::start(&mut to, &self.uri, self.version, self.full_state, self.cid.as_deref());
+        let mut writer = Writer::start(
+            &mut to,
+            &self.uri,
+            self.version,
+            self.full_state,
+            self.cid.as_deref(),
+            self.omitted,
+        );
         for name in &self.names {
             writer.name(name);
         }

@@ -105,6 +105,7 @@ impl Shard {
         self.metrics.list_resources_told += counts.resources_told;
         self.metrics.list_notify_split += counts.split;
         self.metrics.list_left_out += counts.left_out;
+        self.metrics.list_omitted += counts.omitted;
         self.metrics.virtuals(&counts.virtuals);
         outbox.sizes.drain(..).for_each(|size| self.metrics.list_sizes.record(size));
         outbox.told.drain(..).for_each(|told| self.metrics.list_changes_told.record(told));

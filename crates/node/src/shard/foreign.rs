@@ -4,8 +4,8 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
-use rls::backend::{Manner, Stage};
-use rls::{Backend, BackendName};
+use rls::backend::{Known, Manner, Reading, Stage};
+use rls::{Backend, BackendName, aggregate};
 use sip::{Aor, Message, Name, NameAddr, Via};
 use sip_stack::dialog::LocalTag;
 use sip_stack::endpoint::{Hosted, Way};
@@ -25,6 +25,9 @@ use crate::metrics::Metrics;
 use crate::owners::{Held, Owners};
 use crate::record::Partition;
 use crate::settings::Listener;
+
+/// All documents of a list of others are no larger than so many of one resource may be.
+const DOCUMENTS: usize = 16;
 
 /// After other settings lists ask again for what nobody served, so much later.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -112,7 +115,9 @@ impl Shard {
         let branch = format!("z9hG4bK{:08x}{:04x}", self.life, self.place.shard.0);
         let hosted = Hosted { partition: partition(name).0, branch: branch.into() };
         let (next_hop, lifetime) = (peer.next_hop.clone(), lists.foreign.lifetime);
-        Some(Manner { from, asserted, next_hop, lifetime, hosted })
+        // Of those that are no users of ours others may be asking, for lists of theirs that lead back to them (RFC 4662 §7.4).
+        let of_lists = self.settings.is_ours(&name.watcher);
+        Some(Manner { from, asserted, next_hop, lifetime, lists: of_lists, hosted })
     }
 
     // ---- other settings
@@ -178,11 +183,11 @@ impl Shard {
         let tag = to_tag(request).and_then(LocalTag::parse).ok_or(Refusal::UnknownSubscription)?;
         let place = self.backends_by_tag.get(&tag.number).copied();
         let place = place.ok_or(Refusal::UnknownSubscription)?;
-        let xml = self.document_limits();
+        let reading = self.reading();
         let Owners { backends, backend: outbox, .. } = &mut self.owners;
         let held = backends.get_mut(place).ok_or(Refusal::UnknownSubscription)?;
         self.metrics.backend_notifies += 1;
-        let taken = held.backend.notify(now, request, &xml, outbox);
+        let taken = held.backend.notify(now, request, &reading, outbox);
         if taken.is_ok() {
             let contact = self.contact(asked.flow).to_owned();
             let tag = asked.key.stateless_tag();
@@ -234,7 +239,7 @@ impl Shard {
         if held.armed_at <= at {
             held.armed_at = Timestamp::NEVER;
         }
-        self.with_backend(place, out, |backend, xml, outbox| backend.tick(now, xml, outbox));
+        self.with_backend(place, out, |backend, reading, outbox| backend.tick(now, reading, outbox));
     }
 
     // ---- what goes out
@@ -243,17 +248,24 @@ impl Shard {
         &mut self,
         place: u32,
         out: &mut Effects,
-        handle: impl FnOnce(&mut Backend, &xml::Limits, &mut rls::backend::Outbox),
+        handle: impl FnOnce(&mut Backend, &Reading, &mut rls::backend::Outbox),
     ) {
-        let xml = self.document_limits();
+        let reading = self.reading();
         let Owners { backends, backend: outbox, .. } = &mut self.owners;
         let Some(held) = backends.get_mut(place) else { return };
-        handle(&mut held.backend, &xml, outbox);
+        handle(&mut held.backend, &reading, outbox);
         self.settle_backend(place, out);
     }
 
-    fn document_limits(&self) -> xml::Limits {
-        xml::Limits { bytes: self.settings.limits.document, ..xml::Limits::default() }
+    fn reading(&self) -> Reading {
+        let document = self.settings.limits.document;
+        let entries = self.settings.lists.as_ref().map_or(0, |lists| lists.flat.entries);
+        Reading {
+            xml: xml::Limits { bytes: document, ..xml::Limits::default() },
+            lists: aggregate::Limits::default(),
+            entries,
+            octets: document.saturating_mul(DOCUMENTS),
+        }
     }
 
     /// Does what a back-end subscription has asked for, and forgets it if nothing is left of it.
@@ -263,11 +275,18 @@ impl Shard {
             self.metrics.messages_sent += 1;
             out.send(flow, None, |bytes| bytes.extend_from_slice(&message));
         }
-        outbox.shown.drain(..).for_each(|shown| self.write_letter(Letter::Shown(shown), out));
+        for (asker, known, changed_at) in outbox.shown.drain(..) {
+            let letter = match known {
+                Known::Standing(standing) => Letter::Shown(Shown { asker, standing, changed_at }),
+                Known::List(listed) => Letter::Listed(asker, listed, changed_at),
+            };
+            self.write_letter(letter, out);
+        }
         let counts = core::mem::take(&mut outbox.counts);
         self.metrics.backend_subscribes += counts.subscribes;
         self.metrics.backend_coalesced += counts.coalesced;
         self.metrics.backend_unreadable += counts.unreadable;
+        self.metrics.backend_missed += counts.missed;
         self.owners.backend = outbox;
 
         let Some(held) = self.owners.backends.get_mut(place) else { return };

@@ -1,7 +1,8 @@
 //! Letters between owners: written, brought, and read.
 
+use rls::List;
 use sip_stack::Timestamp;
-use sip_stack::interest::{Shown, Standing};
+use sip_stack::interest::{Asker, Shown, Standing};
 use sip_stack::notifier::Reason;
 
 use super::{Shard, foreign};
@@ -35,8 +36,8 @@ impl Shard {
             Letter::ForeignInterest(name, _) | Letter::NoForeignInterest(name, _) => {
                 foreign::owner_of(name, self.place.shards)
             }
-            Letter::Shown(shown) => ShardId(shown.asker.shard),
             Letter::Standing(asker, _) => ShardId(asker.shard),
+            Letter::Shown(Shown { asker, .. }) | Letter::Listed(asker, ..) => ShardId(asker.shard),
             Letter::Subscriptions(watcher, ..) => home(watcher, self.place.shards),
             Letter::Full(shard, ..) => *shard,
         };
@@ -128,11 +129,21 @@ impl Shard {
             }
             Letter::Full(_, watcher, full) => self.watchers.told(&watcher, full),
             Letter::Shown(Shown { asker, standing, changed_at }) => {
-                let list = self.owners.lists.get_mut(asker.place);
-                let Some(list) = list.filter(|list| list.serial() == asker.serial) else { return };
-                list.shown(asker.item, rls::Shown::of(standing), changed_at, &mut self.owners.list);
-                self.drain(Owner::list(asker.place), out);
+                self.show(asker, out, |list, outbox| {
+                    list.shown(asker.item, rls::Shown::of(standing), changed_at, outbox);
+                });
+            }
+            Letter::Listed(asker, listed, changed_at) => {
+                self.show(asker, out, |list, outbox| list.listed(asker.item, &listed, changed_at, outbox));
             }
         }
+    }
+
+    /// A list is shown something, unless it is another by now.
+    fn show(&mut self, asker: Asker, out: &mut Effects, show: impl FnOnce(&mut List, &mut rls::Outbox)) {
+        let list = self.owners.lists.get_mut(asker.place);
+        let Some(list) = list.filter(|list| list.serial() == asker.serial) else { return };
+        show(list, &mut self.owners.list);
+        self.drain(Owner::list(asker.place), out);
     }
 }

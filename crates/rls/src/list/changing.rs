@@ -3,29 +3,27 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use documents::resource_lists::{Entry, Name};
+use documents::resource_lists::Entry;
+use sip::canonical_text;
 use sip_stack::Timestamp;
 use sip_stack::interest::Standing;
 use sip_stack::notifier::Reason;
 use sip_stack::subscriptions::{Content, Owed, SubscriptionId};
 
 use super::{List, NO_RESOURCE, Source, Terms};
+use crate::members::Members;
 use crate::outbox::{Ask, Outbox};
-use crate::roster::{Body, Shown};
+use crate::roster::{Body, GIVEN_UP, Listed, Shown};
 
 impl List {
-    /// The list has these members now, each URI once, and these names. Who comes is watched, who goes is forgotten, and
+    /// The list has these members now, each URI once, and these names; so many are beyond its limit. Who comes is watched, who goes is forgotten, and
     /// subscribers hear of both.
-    pub(super) fn edit(
-        &mut self,
-        now: Timestamp,
-        terms: &Terms<'_>,
-        members: &[Entry],
-        names: Vec<Name>,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn edit(&mut self, now: Timestamp, terms: &Terms<'_>, members: Members, out: &mut Outbox) {
+        let Members { entries, names, omitted, .. } = members;
         let before: Vec<_> = self.roster.resources().map(|(item, uri)| (item, Arc::clone(uri))).collect();
-        let edited = self.roster.edit(members);
+        let edited = self.roster.edit(&entries);
+        let is_cut = self.roster.omit(omitted);
+        out.counts.omitted += u64::from(if is_cut { omitted } else { 0 });
         out.counts.resources += edited.came.len() as i64 - edited.went.len() as i64;
         if !edited.is_nothing() {
             out.sizes.push(self.roster.len());
@@ -53,9 +51,9 @@ impl List {
             self.roster.show(item, Shown::Terminated(GIVEN_UP.into()));
         }
         out.counts.virtuals.add(&self.roster.take_moved());
-        self.edition = edition_of(members);
+        self.edition = edition_of(&entries, omitted);
         // What a subscriber knows of a list that comes back after a restart is seen when it is taken up.
-        if (!edited.is_nothing() || renamed) && self.stopped_at.is_none() {
+        if (!edited.is_nothing() || renamed || is_cut) && self.stopped_at.is_none() {
             self.changed(now, out);
         }
     }
@@ -70,6 +68,17 @@ impl List {
     ) {
         self.awaited.remove(&item);
         if self.roster.show(item, shown) && changed_at >= self.settled_before {
+            self.changed(changed_at, out);
+        }
+        out.counts.virtuals.add(&self.roster.take_moved());
+        self.release_if_complete(out);
+    }
+
+    /// A resource is a list that others keep, and this is in it now.
+    pub fn listed(&mut self, item: u32, listed: &Listed, changed_at: Timestamp, out: &mut Outbox) {
+        self.awaited.remove(&item);
+        let mut around = vec![canonical_text(&self.name.uri).unwrap_or_default()];
+        if self.roster.show_list(item, listed, &mut around) && changed_at >= self.settled_before {
             self.changed(changed_at, out);
         }
         out.counts.virtuals.add(&self.roster.take_moved());
@@ -149,7 +158,7 @@ impl List {
 }
 
 /// A number for these members in this order, with their names: the same in every process and version. FNV-1a, 64 bits.
-pub(super) fn edition_of(members: &[Entry]) -> u64 {
+pub(super) fn edition_of(members: &[Entry], omitted: u32) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut add = |text: &str| {
         for byte in text.bytes().chain([0xff]) {
@@ -160,11 +169,11 @@ pub(super) fn edition_of(members: &[Entry]) -> u64 {
         add(uri);
         add(display_name.as_ref().map_or("", |name| &name.text));
     }
+    if omitted > 0 {
+        add(&omitted.to_string());
+    }
     hash
 }
-
-/// Why a resource is not watched that is beyond the limit.
-const GIVEN_UP: &str = "giveup";
 
 impl Shown {
     /// What a list shows of a resource that stands like this.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use documents::resource_lists::{Entry, Name, Resolved, ResourceLists};
+use documents::resource_lists::{Resolved, ResourceLists};
 use documents::rls_services::{Service, Services};
 use sip::{Aor, Uri};
 use sip_stack::Timestamp;
@@ -81,7 +81,7 @@ impl Shelf {
         identities: &[Aor],
         terms: &Terms<'_>,
         out: &mut Outbox,
-    ) -> Option<(Vec<Entry>, Vec<Name>)> {
+    ) -> Option<Members> {
         let known = self.followed.iter().all(Followed::is_known);
         let read = if known { self.members(name, identities, terms) } else { Ok((None, Members::default())) };
         let wanted = read.as_ref().map_or(&[][..], |(_, members)| &members.documents);
@@ -112,11 +112,11 @@ impl Shelf {
             Ok((service, members)) => {
                 let service = service.filter(|_| !members.missing);
                 self.service = service.ok_or(Refusal::Unresolvable);
-                Some((members.entries, members.names))
+                Some(members)
             }
             Err(refusal) => {
                 self.service = Err(refusal);
-                Some((Vec::new(), Vec::new()))
+                Some(Members::default())
             }
         }
     }
@@ -286,11 +286,13 @@ impl List {
 
     fn read(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
         let Source::Stored(shelf) = &mut self.source else { return };
-        let Some((entries, names)) = shelf.read(&self.name, &self.identities, terms, out) else { return };
+        let Some(members) = shelf.read(&self.name, &self.identities, terms, out) else { return };
         match self.check(terms) {
-            Ok(()) => self.edit(now, terms, &entries, names, out),
+            Ok(()) => self.edit(now, terms, members, out),
             // The list that the service refers to may be there again another day.
-            Err(Refusal::Unresolvable) => self.edit(now, terms, &[], names, out),
+            Err(Refusal::Unresolvable) => {
+                self.edit(now, terms, Members { names: members.names, ..Members::default() }, out)
+            }
             Err(Refusal::Forbidden) => self.end(Reason::Rejected, out),
             Err(_) => self.end(Reason::NoResource, out),
         }

@@ -10,7 +10,9 @@ use sip_stack::subscriptions::{Kept, Owed, StoredSubscription, SubscriptionId, U
 use sip_stack::{Numbers, Timestamp};
 
 use super::{Device, List, Terms};
+use crate::members::Members;
 use crate::outbox::Outbox;
+use crate::roster::Told;
 
 impl List {
     /// Puts a stored subscription back. Gives its name, and itself.
@@ -36,7 +38,7 @@ impl List {
     pub fn resume(&mut self, now: Timestamp, terms: &Terms<'_>, stopped_at: Timestamp, out: &mut Outbox) {
         self.stopped_at = Some(stopped_at);
         if let Some(entries) = self.contained() {
-            self.edit(now, terms, &entries, Vec::new(), out);
+            self.edit(now, terms, Members { entries: entries.to_vec(), ..Members::default() }, out);
         }
         self.prepare(out);
         if self.is_ready() {
@@ -88,6 +90,6 @@ impl Kept for Device {
             entries.push(Entry { uri: uri.into(), display_name });
         }
         let contained = is_contained.then(|| entries.into());
-        Some(Self { edition, ..Self::new(Timestamp::ZERO, contained) })
+        Some(Self { edition, ..Self::new(Timestamp::ZERO, contained, Told::FORGOTTEN) })
     }
 }

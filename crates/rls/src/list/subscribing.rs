@@ -11,6 +11,7 @@ use sip_stack::subscriptions::{self, Refresh, SubscriptionId};
 use sip_stack::{Flow, Numbers, Timestamp};
 
 use super::{Device, List, Terms};
+use crate::members::Members;
 use crate::outbox::{Ask, Outbox};
 use crate::refusal::Refusal;
 use crate::roster::Told;
@@ -54,7 +55,7 @@ impl List {
             unless: None,
         };
         let entries = contained.clone();
-        let device = Device::new(now + terms.patience, contained);
+        let device = Device::new(now + terms.patience, contained, Told::NOTHING);
         let subscriptions = terms.subscriptions(&self.stored_name);
         let granted = self.subscriptions.subscribe(
             now,
@@ -66,7 +67,7 @@ impl List {
         )?;
         out.subscriptions.deadlines.push((now + terms.patience, granted.1));
         if let Some(entries) = entries {
-            self.edit(now, terms, &entries, Vec::new(), out);
+            self.edit(now, terms, Members { entries: entries.to_vec(), ..Members::default() }, out);
         }
         Ok(granted)
     }
@@ -88,7 +89,8 @@ impl List {
         let lifetime =
             self.subscriptions.refresh(now, &subscriptions, heard, refresh, &mut out.subscriptions)?;
         if let Some(device) = self.subscriptions.data_mut(id) {
-            (device.told, device.telling) = (Told::NOTHING, Told::NOTHING); // also if a NOTIFY is under way
+            let anew = device.telling.anew();
+            (device.told, device.telling) = (anew.clone(), anew); // also if a NOTIFY is under way
         }
         if !lifetime.is_zero() {
             self.watch_all(terms, out);
@@ -115,15 +117,7 @@ impl List {
 }
 
 impl Device {
-    pub(super) fn new(held_until: Timestamp, contained: Option<Arc<[Entry]>>) -> Self {
-        Self {
-            told: Told::NOTHING,
-            telling: Told::NOTHING,
-            more: false,
-            held_until,
-            is_held: false,
-            edition: 0,
-            contained,
-        }
+    pub(super) fn new(held_until: Timestamp, contained: Option<Arc<[Entry]>>, told: Told) -> Self {
+        Self { telling: told.clone(), told, more: false, held_until, is_held: false, edition: 0, contained }
     }
 }

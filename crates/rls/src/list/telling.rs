@@ -8,7 +8,7 @@ use sip_stack::subscriptions::{Content, Ended, Notify, Owed, Say, SubscriptionId
 
 use super::{List, Terms};
 use crate::outbox::Outbox;
-use crate::roster::{Heading, Told};
+use crate::roster::Heading;
 
 impl List {
     /// What to send to a subscriber now, decided at this moment from the state of this moment; it counts as sent. Its
@@ -30,11 +30,11 @@ impl List {
             let device = turn.data;
             device.is_held = !awaited.is_empty() && now < device.held_until;
             let is_over = matches!(turn.subscription.state(), State::Terminated(_));
-            let told = if is_over { Told::NOTHING } else { device.told };
+            let told = if is_over { device.told.anew() } else { device.told.clone() };
             if device.is_held {
                 return Say::Later;
             }
-            if !turn.word && !roster.owes(told) {
+            if !turn.word && !roster.owes(&told) {
                 return Say::Nothing;
             }
             // One NOTIFY, one version, RFC 4662 §5.2: so both count on after a restart, and skip the same numbers.
@@ -42,7 +42,7 @@ impl List {
             let secret = *secret ^ turn.subscription.dialog().local_tag().number;
             let boundary = format!("{secret:016x}.{version:x}");
             let heading = Heading { uri: &name.uri, names, version, boundary: &boundary, host: terms.host };
-            let built = roster.build(told, &heading, room);
+            let built = roster.build(&told, &heading, room);
             (device.telling, device.more) = (built.told, built.more);
             counts.notifies += 1;
             counts.resources_told += built.resources as u64;
@@ -81,7 +81,7 @@ impl List {
         );
         match ended {
             Some(Ended::Delivered(device)) => {
-                device.told = device.telling;
+                device.told = device.telling.clone();
                 let edited = device.told.upto() == Some(changes) && device.edition != self.edition;
                 if edited {
                     device.edition = self.edition;
@@ -99,15 +99,15 @@ impl List {
                 }
                 self.forget_what_is_told();
             }
-            Some(Ended::Undelivered(device)) => device.told = Told::NOTHING,
+            Some(Ended::Undelivered(device)) => device.told = device.telling.anew(), // it may have arrived
             Some(Ended::Removed(_)) | None => self.forget_what_is_told(),
         }
     }
 
     fn forget_what_is_told(&mut self) {
-        let told = self.subscriptions.iter().map(|(_, _, device)| device.told.upto().unwrap_or(0));
-        let told = told.min().unwrap_or(u64::MAX);
-        self.roster.told_to_all(told);
+        let Self { subscriptions, roster, .. } = self;
+        let told: Vec<_> = subscriptions.iter().map(|(_, _, device)| &device.told).collect();
+        roster.forget(told.into_iter());
     }
 }
 

@@ -4,32 +4,8 @@ use documents::resource_lists::Name;
 use documents::rlmi::{MEDIA_TYPE, State, Writer};
 use sip::Related;
 
-use super::{Body, Gone, Resource, Roster, Shown};
-
-/// How much of a roster one subscription has been told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// The full state is owed.
-    full: bool,
-    /// All changes up to this number are known, but for resources from `from` on.
-    upto: u64,
-    /// Of resources with this serial number and higher ones, nothing is known but that they are in the list: the full
-    /// state was too large for one NOTIFY.
-    from: u32,
-}
-
-/// All resources are below this one.
-const WHOLE: u32 = u32::MAX;
-
-impl Told {
-    /// Nothing, so the full state is owed.
-    pub const NOTHING: Self = Self { full: true, upto: 0, from: 0 };
-
-    /// Up to which change everything is known; none while something older is owed.
-    pub fn upto(&self) -> Option<u64> {
-        (!self.full && self.from == WHOLE).then_some(self.upto)
-    }
-}
+use super::told::WHOLE;
+use super::{Body, Gone, Resource, Roster, Shown, Told};
 
 /// What stands at the head of the meta-information, and what names the parts.
 #[derive(Clone, Copy, Debug)]
@@ -63,10 +39,20 @@ pub struct Built {
 
 impl Roster {
     /// Whether a subscription is owed anything.
-    pub fn owes(&self, told: Told) -> bool {
+    pub fn owes(&self, told: &Told) -> bool {
         told.full
             || told.upto < self.changes
             || self.resources.last().is_some_and(|last| last.serial >= told.from)
+            || self.unfinished(told).next().is_some()
+    }
+
+    /// The lists within that it was told of, but not of all that is owed.
+    fn unfinished(&self, told: &Told) -> impl Iterator<Item = &Resource> {
+        told.lists().filter(|serial| *serial < told.from).filter_map(|serial| {
+            let list = self.lists.get(&serial)?;
+            let is_finished = told.list(serial, list.born).is_none_or(|within| !list.roster.owes(within));
+            if is_finished { None } else { self.resource(serial) }
+        })
     }
 
     /// What to say to a subscription that has been told so much, in at most `room` octets.
@@ -75,75 +61,124 @@ impl Roster {
     /// order, come with their states; the others are owed, and told in partial notifications in the order of the list.
     /// Partial notifications tell first of what changed, in the order of the changes, each with its latest state. One
     /// resource at least is told of, so a state that is too large by itself goes alone and over the limit, as it would in
-    /// a subscription of its own. Cost: linear in the list.
-    pub fn build(&self, told: Told, heading: &Heading<'_>, room: usize) -> Built {
-        if told.full { self.build_full(heading, room) } else { self.build_partial(told, heading, room) }
+    /// a subscription of its own. A list within is told of in the same way, in what room there is for it. Cost: linear in
+    /// the list.
+    pub fn build(&self, told: &Told, heading: &Heading<'_>, room: usize) -> Built {
+        if told.full { self.build_full(told, heading, room) } else { self.build_partial(told, heading, room) }
     }
 
-    fn build_full(&self, heading: &Heading<'_>, room: usize) -> Built {
-        let mut left = room.saturating_sub(fixed_size(heading));
+    fn build_full(&self, told: &Told, heading: &Heading<'_>, room: usize) -> Built {
+        let mut left = room.saturating_sub(fixed_size(heading, self.omitted));
         let bare = self.resources.iter().map(|resource| bare_size(&resource.uri, resource.name.as_ref()));
         let named = fitting(bare, &mut left);
-        let with_state = self.resources[..named].iter().map(|resource| match &resource.shown {
-            Some(shown) => state_size(shown, heading),
-            None => 0,
-        });
-        let stated = fitting(with_state, &mut left);
-        let from = self.resources.get(stated).map_or(WHOLE, |resource| resource.serial);
+        let mut after = Told { full: false, upto: self.changes, from: WHOLE, ..told.clone() };
         let mut picked = Vec::with_capacity(named);
-        for (index, resource) in self.resources[..named].iter().enumerate() {
-            let shown = resource.shown.as_ref().filter(|_| index < stated);
-            picked.push(Picked { uri: &resource.uri, name: resource.name.as_ref(), shown: Is::In(shown) });
+        for resource in &self.resources[..named] {
+            let mut shown = Is::In(None);
+            if after.from == WHOLE {
+                let (is, size) = self.state_of(resource, told, heading, picked.len() + 1, left);
+                match left.checked_sub(size) {
+                    Some(rest) => (shown, left) = (is, rest),
+                    None => after.from = resource.serial,
+                }
+                shown.tell(&mut after);
+            }
+            picked.push(Picked { uri: &resource.uri, name: resource.name.as_ref(), shown });
         }
-        let told = Told { full: false, upto: self.changes, from };
-        self.print(told, &picked, true, heading)
+        if let Some(next) = self.resources.get(named) {
+            after.from = after.from.min(next.serial);
+        }
+        self.print(after, picked, true, heading)
     }
 
-    fn build_partial(&self, told: Told, heading: &Heading<'_>, room: usize) -> Built {
-        let mut left = room.saturating_sub(fixed_size(heading));
+    fn build_partial(&self, told: &Told, heading: &Heading<'_>, room: usize) -> Built {
+        let mut left = room.saturating_sub(fixed_size(heading, self.omitted));
         let owed = self.owed(told);
-        let sizes = owed.iter().map(|owed| owed.picked().size(heading));
-        let fits = fitting(sizes, &mut left).max(1).min(owed.len());
-        let mut after = Told { upto: self.changes, ..told };
-        match owed.get(fits) {
-            Some(Owed::Later(next)) => after.from = next.serial,
-            Some(Owed::Change(_) | Owed::Gone(_)) => {
-                after.upto = owed[fits - 1].changed();
+        let mut after = Told { upto: self.changes, from: WHOLE, ..told.clone() };
+        let mut picked: Vec<Picked<'_>> = Vec::new();
+        for (place, one) in (1..).zip(&owed) {
+            let (uri, name) = one.name();
+            let bare = bare_size(uri, name);
+            let (shown, size) = match one {
+                Owed::Change(resource) | Owed::Later(resource) => {
+                    self.state_of(resource, told, heading, place, left.saturating_sub(bare))
+                }
+                Owed::Gone(_) => (Is::Gone, LINE + GONE.len()),
+            };
+            let rest = left.checked_sub(bare + size);
+            if rest.is_none() && place > 1 {
+                match one {
+                    Owed::Later(next) => after.from = next.serial,
+                    Owed::Change(_) | Owed::Gone(_) => {
+                        (after.upto, after.from) = (told.upto.max(owed[place - 2].changed()), told.from);
+                    }
+                }
+                break;
             }
-            None => after.from = WHOLE,
+            shown.tell(&mut after);
+            left = rest.unwrap_or(0);
+            picked.push(Picked { uri, name, shown });
         }
-        let picked: Vec<_> = owed[..fits].iter().map(Owed::picked).collect();
-        self.print(after, &picked, false, heading)
+        self.print(after, picked, false, heading)
     }
 
     /// What a subscription is owed that has the full state: changes in their order, then what is left of the full state.
-    fn owed(&self, told: Told) -> Vec<Owed<'_>> {
+    fn owed(&self, told: &Told) -> Vec<Owed<'_>> {
         let changed = self
             .resources
             .iter()
             .filter(|resource| resource.changed > told.upto && resource.serial < told.from);
+        let unfinished = self.unfinished(told).filter(|resource| resource.changed <= told.upto);
         let gone = self.gone.iter().filter(|gone| gone.changed > told.upto);
-        let mut owed: Vec<_> = changed.map(Owed::Change).chain(gone.map(Owed::Gone)).collect();
+        let changed = unfinished.chain(changed).map(Owed::Change);
+        let mut owed: Vec<_> = changed.chain(gone.map(Owed::Gone)).collect();
         owed.sort_unstable_by_key(Owed::changed);
         owed.extend(self.resources.iter().filter(|resource| resource.serial >= told.from).map(Owed::Later));
         owed
     }
 
-    fn print(&self, told: Told, picked: &[Picked<'_>], full: bool, heading: &Heading<'_>) -> Built {
+    /// How a resource is told of in so much room, and how much it takes; more than that if there is too little.
+    fn state_of<'a>(
+        &'a self,
+        resource: &'a Resource,
+        told: &Told,
+        heading: &Heading<'_>,
+        place: usize,
+        room: usize,
+    ) -> (Is<'a>, usize) {
+        let list = resource.is_list.then(|| self.lists.get(&resource.serial)).flatten();
+        let Some(list) = list else {
+            let shown = resource.shown.as_ref();
+            return (Is::In(shown), shown.map_or(0, |shown| state_size(shown, heading)));
+        };
+        let (version, within) = told.next(resource.serial, list.born, heading.version);
+        // No boundary begins with that of a multipart around it, RFC 2046 §5.1.2.
+        let boundary = format!("{place}.{}", heading.boundary);
+        let inner =
+            Heading { uri: &resource.uri, names: &list.names, version, boundary: &boundary, ..*heading };
+        let around = LINE + content_id_size(heading) + part_size(heading, "", 0);
+        let built = list.roster.build(&within, &inner, room.saturating_sub(around));
+        let is_enough = built.resources > 0 || list.roster.is_empty() || !list.roster.owes(&within);
+        let size =
+            if is_enough { around + built.media_type.len() + built.body.len() } else { usize::MAX / 2 };
+        (Is::List(resource.serial, list.born, version, Box::new(built)), size)
+    }
+
+    fn print(&self, mut told: Told, picked: Vec<Picked<'_>>, full: bool, heading: &Heading<'_>) -> Built {
         let mut root = Vec::with_capacity(256 + 160 * picked.len());
-        let mut writer = Writer::start(&mut root, heading.uri, heading.version, full, None);
+        let mut writer = Writer::start(&mut root, heading.uri, heading.version, full, None, self.omitted);
         for name in heading.names {
             writer.name(name);
         }
         let mut cid = String::new();
-        for (place, picked) in (1..).zip(picked) {
+        for (place, picked) in (1..).zip(&picked) {
             writer.resource(picked.uri);
             if let Some(name) = picked.name {
                 writer.name(name);
             }
-            match picked.shown {
+            match &picked.shown {
                 Is::In(None) => {}
-                Is::In(Some(Shown::Active(_))) => {
+                Is::In(Some(Shown::Active(_))) | Is::List(..) => {
                     content_id(&mut cid, place, heading);
                     writer.instance(INSTANCE, State::Active, None, Some(&cid));
                 }
@@ -161,19 +196,21 @@ impl Roster {
         writer.finish();
         content_id(&mut cid, 0, heading);
         let mut related = Related::new(heading.boundary, MEDIA_TYPE, &cid);
-        let bodies = picked.iter().filter_map(|picked| picked.body());
-        let bodies = bodies.map(|body| part_size(heading, &body.media_type, body.bytes.len()));
+        let bodies = picked.iter().filter_map(Picked::body);
+        let bodies = bodies.map(|(media_type, bytes)| part_size(heading, media_type, bytes.len()));
         let size = part_size(heading, MEDIA_TYPE, root.len()) + bodies.sum::<usize>();
         related.reserve(size + heading.boundary.len() + END);
         related.part(MEDIA_TYPE, &cid, &root);
-        for (place, picked) in (1..).zip(picked) {
-            if let Some(body) = picked.body() {
+        for (place, picked) in (1..).zip(&picked) {
+            if let Some((media_type, bytes)) = picked.body() {
                 content_id(&mut cid, place, heading);
-                related.part(&body.media_type, &cid, &body.bytes);
+                related.part(media_type, &cid, bytes);
             }
         }
         let (media_type, body) = related.finish();
-        Built { media_type, body, told, resources: picked.len(), more: self.owes(told) }
+        told.keep_lists(|serial| self.place(serial).is_some());
+        let more = self.owes(&told);
+        Built { media_type, body, told, resources: picked.len(), more }
     }
 }
 
@@ -212,14 +249,10 @@ impl<'a> Owed<'a> {
         }
     }
 
-    fn picked(&self) -> Picked<'a> {
+    fn name(&self) -> (&'a str, Option<&'a Name>) {
         match self {
-            Self::Change(resource) | Self::Later(resource) => Picked {
-                uri: &resource.uri,
-                name: resource.name.as_ref(),
-                shown: Is::In(resource.shown.as_ref()),
-            },
-            Self::Gone(gone) => Picked { uri: &gone.uri, name: gone.name.as_ref(), shown: Is::Gone },
+            Self::Change(resource) | Self::Later(resource) => (&resource.uri, resource.name.as_ref()),
+            Self::Gone(gone) => (&gone.uri, gone.name.as_ref()),
         }
     }
 }
@@ -232,28 +265,30 @@ struct Picked<'a> {
 }
 
 /// What it is.
-#[derive(Clone, Copy)]
 enum Is<'a> {
     /// In the list, with that state if it is told.
     In(Option<&'a Shown>),
+    /// In the list, and a list itself: its serial number, which roster it has, the version of its document, and that.
+    List(u32, u64, u32, Box<Built>),
     /// In the list no more.
     Gone,
 }
 
-impl<'a> Picked<'a> {
-    fn body(&self) -> Option<&'a Body> {
-        match self.shown {
-            Is::In(Some(Shown::Active(body))) => Some(body),
-            Is::In(Some(Shown::Pending | Shown::Terminated(_)) | None) | Is::Gone => None,
+impl Is<'_> {
+    /// A list within is told of.
+    fn tell(&self, told: &mut Told) {
+        if let Self::List(serial, born, version, built) = self {
+            told.tell(*serial, *born, *version, built.told.clone());
         }
     }
+}
 
-    fn size(&self, heading: &Heading<'_>) -> usize {
-        let bare = bare_size(self.uri, self.name);
-        match self.shown {
-            Is::In(None) => bare,
-            Is::In(Some(shown)) => bare + state_size(shown, heading),
-            Is::Gone => bare + LINE + GONE.len(),
+impl Picked<'_> {
+    fn body(&self) -> Option<(&str, &[u8])> {
+        match &self.shown {
+            Is::In(Some(Shown::Active(Body { media_type, bytes }))) => Some((media_type, bytes)),
+            Is::List(.., built) => Some((&built.media_type, &built.body)),
+            Is::In(Some(Shown::Pending | Shown::Terminated(_)) | None) | Is::Gone => None,
         }
     }
 }
@@ -290,16 +325,18 @@ fn part_size(heading: &Heading<'_>, media_type: &str, content: usize) -> usize {
 }
 
 /// The most octets that all takes which is there in any case.
-fn fixed_size(heading: &Heading<'_>) -> usize {
+fn fixed_size(heading: &Heading<'_>, omitted: u32) -> usize {
     const ROOT: usize = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<list xmlns=\"\" uri=\"\" version=\"\" fullState=\"\">\n</list>\n"
         .len()
         + documents::rlmi::NAMESPACE.len()
         + "4294967295".len()
         + "false".len();
+    const OMITTED: usize = " xmlns:x=\"\" x:omitted=\"4294967295\"".len() + documents::rlmi::EXTENSION.len();
     const MEDIA: usize = "multipart/related;type=\"\";start=\"<>\";boundary=".len() + MEDIA_TYPE.len();
     let names: usize = heading.names.iter().map(name_size).sum();
     let media = MEDIA + content_id_size(heading) + heading.boundary.len();
-    let root = part_size(heading, MEDIA_TYPE, ROOT + escaped_size(heading.uri) + names);
+    let omitted = if omitted > 0 { OMITTED } else { 0 };
+    let root = part_size(heading, MEDIA_TYPE, ROOT + omitted + escaped_size(heading.uri) + names);
     media + root + END + heading.boundary.len()
 }
 

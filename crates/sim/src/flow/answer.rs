@@ -44,6 +44,14 @@ pub(crate) fn body(
                 body = document(value)?.into_bytes();
                 request.add("Content-Type", "application/pidf+xml");
             }
+            "list" if value.starts_with('v') && value.contains(':') => {
+                let uri = request.get("From").unwrap_or_default();
+                let uri = uri.trim_start_matches('<').split('>').next().unwrap_or_default().to_owned();
+                let kind;
+                (kind, body) = rlmi::write(&uri, value, "there")?;
+                request.add("Content-Type", kind);
+                request.add("Require", "eventlist");
+            }
             "list" => {
                 body = rlmi::request(value).into_bytes();
                 request.add("Content-Type", "application/resource-lists+xml");

@@ -1,6 +1,7 @@
 //! The sum of the machines as one machine: door, dispatch and shards of owners.
 #![forbid(unsafe_code)]
 
+mod attention;
 mod deadlines;
 mod destinations;
 mod dispatch;

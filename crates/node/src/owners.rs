@@ -18,6 +18,7 @@ use sip_stack::{Numbers, Timestamp};
 use xcap::{Change, Found, Tree, Unavailable, Want};
 use xdm::changes::{self, Changes};
 
+use crate::attention::Attention;
 use crate::gates::Pass;
 use crate::record::{Partition, RowKey};
 use crate::services::Services;
@@ -186,6 +187,8 @@ pub(crate) struct Owners {
     pub(crate) changes: changes::Outbox,
     /// Who follows which trees of documents, but for presentities, who follow their own.
     interests: BTreeMap<Tree, BTreeSet<Owner>>,
+    /// The same by partition.
+    pub(crate) attention: Attention,
     /// Which addresses-of-record are lists.
     pub(crate) services: Services,
     pub(crate) numbers: Numbers,
@@ -204,6 +207,7 @@ impl Owners {
             followers: Slab::new(seed),
             changes: changes::Outbox::default(),
             interests: BTreeMap::new(),
+            attention: Attention::default(),
             services: Services::default(),
             numbers,
         }
@@ -235,12 +239,19 @@ impl Owners {
     /// From now on an owner hears of changes in some trees, and not of those in others.
     pub(crate) fn follow(&mut self, owner: Owner, follow: &mut Vec<Tree>, unfollow: &mut Vec<Tree>) {
         for tree in follow.drain(..) {
-            self.interests.entry(tree).or_default().insert(owner);
+            match self.interests.entry(tree) {
+                Entry::Occupied(mut interested) => _ = interested.get_mut().insert(owner),
+                Entry::Vacant(vacant) => {
+                    self.attention.add(vacant.key());
+                    vacant.insert(BTreeSet::from([owner]));
+                }
+            }
         }
         for tree in unfollow.drain(..) {
             if let Entry::Occupied(mut interested) = self.interests.entry(tree) {
                 interested.get_mut().remove(&owner);
                 if interested.get().is_empty() {
+                    self.attention.remove(interested.key());
                     interested.remove();
                 }
             }

@@ -1,6 +1,7 @@
 //! What is kept of soft state: rows of a partition, written by its one owner.
 
 use sip_stack::Timestamp;
+use xcap::Tree;
 
 /// One of a fixed number of parts of the key space; every presentity belongs to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +14,20 @@ impl Partition {
     /// The partition of a presentity whose canonical address-of-record has this stable hash.
     pub const fn of_hash(hash: u64) -> Self {
         Self((hash % Self::COUNT as u64) as u16)
+    }
+
+    /// The partition that a tree of documents belongs to: that of the user as a presentity, so that the owner of the one is
+    /// the owner of the other. Global documents may change together over all AUIDs, so they share partition 0.
+    pub fn of_tree(tree: &Tree) -> Self {
+        match tree {
+            Tree::User(xui) => Self::of_user(xui),
+            Tree::Global => Self(0),
+        }
+    }
+
+    /// The partition of a user, by the XUI.
+    pub fn of_user(xui: &str) -> Self {
+        sip::aor_hash(xui).map_or(Self(0), Self::of_hash)
     }
 }
 

@@ -86,7 +86,7 @@ impl Reader {
 
 /// Tells all shards of every committed change.
 pub fn hearer(post: Post) -> Hearer {
-    Box::new(move |committed| post.order_all(&Order::Changed(Arc::clone(committed))))
+    Box::new(move |committed| post.changed(committed))
 }
 
 async fn read<D: DocStore>(store: &D, want: &Want) -> Result<Found, StoreError> {

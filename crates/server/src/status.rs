@@ -2,14 +2,18 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use node::{Histogram, Metrics};
+use node::{Histogram, Metrics, Partition};
 
 use crate::audit::Counts;
 
 /// A shard that has not turned for so long is stuck. An idle one turns every second.
 pub const STUCK_AFTER: Duration = Duration::from_secs(10);
+
+/// Octets of changed documents that may wait for a shard that does not follow them.
+const UNHEARD_MAX: usize = 4 << 20;
 
 /// Where the server stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +37,64 @@ pub struct Board {
     turned: AtomicU64,
     /// Changes of documents that it has taken in.
     pub heard: AtomicU64,
+    /// Of which changes of documents it must hear at once.
+    pub attention: Attention,
     /// Datagrams that the kernel would not take.
     pub unsent: AtomicU64,
     /// Times that a socket could not be read.
     pub receive_errors: AtomicU64,
     /// Datagrams that the kernel dropped because its receive buffer was full.
     pub dropped: AtomicU64,
+}
+
+/// Of which changes of documents a shard must hear at once: of others it hears when it turns.
+#[derive(Debug)]
+pub struct Attention {
+    /// Partitions in which it follows a tree.
+    followed: Box<[AtomicBool]>,
+    /// It has presentities, who follow their own documents.
+    presentities: AtomicBool,
+    /// Octets of documents that it was not told of at once.
+    unheard: AtomicUsize,
+}
+
+impl Default for Attention {
+    fn default() -> Self {
+        let followed = (0..Partition::COUNT).map(|_| AtomicBool::new(false)).collect();
+        Self { followed, presentities: AtomicBool::new(false), unheard: AtomicUsize::new(0) }
+    }
+}
+
+impl Attention {
+    /// Notes, before documents are asked for, what is followed from now on.
+    pub fn set(&self, presentities: bool, followed: &BTreeMap<Partition, bool>) {
+        if self.presentities.load(Ordering::Relaxed) != presentities {
+            self.presentities.store(presentities, Ordering::Release);
+        }
+        for (partition, is_followed) in followed {
+            self.followed[usize::from(partition.0)].store(*is_followed, Ordering::Release);
+        }
+    }
+
+    /// Whether the shard must hear at once of a change in a partition, which may be one of its own.
+    pub fn wants(&self, is_own: bool, partition: Partition) -> bool {
+        (is_own && self.presentities.load(Ordering::Acquire))
+            || self.followed[usize::from(partition.0)].load(Ordering::Acquire)
+    }
+
+    /// What was told of has been heard: nothing waits any more, or little.
+    pub fn heard(&self) {
+        self.unheard.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether so many octets that nobody asked for may wait with the others until the shard turns.
+    pub fn may_wait(&self, octets: usize) -> bool {
+        let may = self.unheard.fetch_add(octets, Ordering::Relaxed) + octets <= UNHEARD_MAX;
+        if !may {
+            self.unheard.store(0, Ordering::Relaxed);
+        }
+        may
+    }
 }
 
 impl Board {

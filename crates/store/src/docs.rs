@@ -299,18 +299,14 @@ pub struct Committed {
     pub change: Change,
 }
 
-/// The partition that a tree belongs to: that of the user as a presentity, so that the owner of the one is the owner of
-/// the other. Global documents may change together over all AUIDs, so they share partition 0.
+/// The partition that a tree belongs to.
 pub fn partition_of(tree: &Tree) -> Partition {
-    match tree {
-        Tree::User(xui) => partition_of_user(Some(xui)),
-        Tree::Global => partition_of_user(None),
-    }
+    Partition::of_tree(tree)
 }
 
 /// The same by the XUI alone; `None` for the global tree.
 fn partition_of_user(xui: Option<&str>) -> Partition {
-    xui.and_then(sip::aor_hash).map_or(Partition(0), Partition::of_hash)
+    xui.map_or(Partition(0), Partition::of_user)
 }
 
 /// As stored: whole seconds.

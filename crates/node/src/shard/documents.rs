@@ -1,6 +1,7 @@
 //! Documents as events: what owners have asked for, what has changed, and the requests that wait for either.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use presence::rules::Requester;
 use sip::Message;
@@ -14,6 +15,7 @@ use crate::dispatch::Refused;
 use crate::effects::{Answer, Effects, Enquiry, Question, StandingQuestion};
 use crate::owners::Owner;
 use crate::parking::{Parked, Request};
+use crate::record::Partition;
 
 /// An owner that the store had no answer for asks again after so long, if no request makes it ask before.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
@@ -55,7 +57,7 @@ impl Shard {
         self.turn(now, out);
     }
 
-    /// A document has changed; told to all shards, in the order of commits.
+    /// A document has changed; told to all shards, in the order of commits, before they look at anything that came after.
     pub fn changed(&mut self, now: Timestamp, change: &Change, out: &mut Effects) {
         if self.settings.lists.is_some() {
             self.owners.services_changed(change);
@@ -65,6 +67,17 @@ impl Shard {
             self.drain(owner, out);
         }
         self.turn(now, out);
+    }
+
+    /// Whether it has presentities, of whose documents, in partitions of its own, it must be told at once.
+    pub fn has_presentities(&self) -> bool {
+        self.owners.presentities.len() > 0
+    }
+
+    /// The partitions of whose trees it must be told at once from now on, or no more, since this was asked last. It must be
+    /// asked before the questions of the same turn are: then what they do not tell is told.
+    pub fn take_attention(&mut self) -> BTreeMap<Partition, bool> {
+        self.owners.attention.take()
     }
 
     /// Whether a request to this owner must wait: it does not know its documents, or others wait already.

@@ -67,7 +67,8 @@ fn documents(out: &mut String, status: &Status, entrance: &EntranceView) {
     let committed = entrance.xdm.changes();
     let behind = committed.saturating_sub(heard);
     counter(out, "rollcall_document_changes_total", "Changes of documents that were committed.", committed);
-    gauge(out, "rollcall_document_feed_lag", "Committed changes that a shard has not taken in yet.", behind);
+    let help = "Committed changes that a shard has not taken in yet: at once those that it follows, within a second others.";
+    gauge(out, "rollcall_document_feed_lag", help, behind);
     if let Some(trees) = &entrance.trees {
         let help = "Octets of the trees of documents that are kept; their bound is xdm.tree-cache.";
         gauge(out, "rollcall_document_tree_bytes", help, trees() as u64);

@@ -19,7 +19,7 @@ use store::docs::Committed;
 use transport::mailbox::{Refused, Slot};
 use transport::poll::Waker;
 use transport::tcp::{StreamEvent, Streams};
-use xcap::Unavailable;
+use xcap::{Change, Unavailable};
 
 use self::bundle::Bundle;
 use crate::explain::Why;
@@ -72,8 +72,13 @@ impl Address {
 
     /// Gives an order. One to a shard that has ended is lost, as it should be.
     pub fn order(&self, order: Order) {
-        let _ = self.orders.send(order);
+        self.leave(order);
         self.waker.wake();
+    }
+
+    /// Leaves an order for when the shard turns, before it takes anything else.
+    fn leave(&self, order: Order) {
+        let _ = self.orders.send(order);
     }
 }
 
@@ -130,6 +135,32 @@ impl Post {
             address.order(order.clone());
         }
     }
+
+    /// Tells all shards of changes. Who follows none of them is not woken: it looks at them before anything that comes
+    /// later, and within a second.
+    pub fn changed(&self, changes: &Arc<[Committed]>) {
+        let octets: usize = changes.iter().map(|committed| octets(&committed.change)).sum();
+        let shards = self.shards();
+        for ((number, address), board) in (0..).zip(self.addresses.iter()).zip(&self.status.shards) {
+            let order = Order::Changed(Arc::clone(changes));
+            let is_wanted = |partition| {
+                let is_own = ShardId::owner_of(partition, shards) == ShardId(number);
+                board.attention.wants(is_own, partition)
+            };
+            let is_followed = changes.iter().any(|committed| is_wanted(committed.partition));
+            if is_followed || !board.attention.may_wait(octets) {
+                address.order(order);
+            } else {
+                address.leave(order);
+            }
+        }
+    }
+}
+
+/// How much memory a change holds, about.
+fn octets(change: &Change) -> usize {
+    const OVERHEAD: usize = 512;
+    OVERHEAD + change.current.as_ref().map_or(0, |version| version.body.len())
 }
 
 /// The door for what comes in by streams; it stands on the runtime's threads.
@@ -179,6 +210,8 @@ impl StreamDoor {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use sip_stack::{Connection, Local};
     use transport::mailbox::{Mailbox, mailbox};
     use transport::poll::Poller;
@@ -220,5 +253,69 @@ mod tests {
         let refused = post.bring(ShardId(0), Bundle::of(FLOW, b"x")).unwrap_err();
         assert_eq!(refused.iter().map(|(_, bytes)| bytes).collect::<Vec<_>>(), [b"x"]);
         assert_eq!(post.waiting(ShardId(0)).load(Ordering::Relaxed), 0);
+    }
+
+    /// A post for two shards, with what they would sleep on, and read.
+    fn two_shards() -> (Post, Vec<(Poller, std::sync::mpsc::Receiver<Order>)>) {
+        let ends = (0..2).map(|_| (Poller::new().unwrap(), std::sync::mpsc::channel()));
+        let (addresses, ends) = ends
+            .map(|(poller, (sender, orders))| {
+                let (slot, _) = mailbox(1, poller.waker());
+                (Address::new(slot, sender, poller.waker()), (poller, orders))
+            })
+            .unzip();
+        (Post::new(addresses, 10, Arc::new(Status::new(2))), ends)
+    }
+
+    fn changed(user: &str, octets: usize) -> Arc<[Committed]> {
+        let document = xcap::DocumentSelector::of_user("resource-lists", user, "index");
+        let partition = store::docs::partition_of(&document.tree);
+        let current = Some(xcap::Version { etag: xcap::ETag("1".into()), body: vec![b' '; octets].into() });
+        let change = Change { document, previous: None, current };
+        Arc::new([Committed { position: store::docs::Position(1), partition, change }])
+    }
+
+    /// Which shards are woken, and how many orders each has.
+    fn outcome(ends: &mut [(Poller, std::sync::mpsc::Receiver<Order>)]) -> Vec<(bool, usize)> {
+        ends.iter_mut()
+            .map(|(poller, orders)| {
+                let woken = poller.wait(&[], Some(core::time::Duration::ZERO)).unwrap().woken;
+                (woken, orders.try_iter().count())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn all_shards_are_told_of_changes_and_those_that_follow_them_are_woken() {
+        let (post, mut ends) = two_shards();
+        let change = changed("sip:alice@example.com", 100);
+        let partition = change[0].partition;
+        let owner = usize::from(ShardId::owner_of(partition, 2).0);
+        let board = |shard: usize| &post.status.shards[shard].attention;
+        post.changed(&change);
+        assert_eq!(outcome(&mut ends), [(false, 1), (false, 1)]);
+        (0..2).for_each(|shard| board(shard).set(true, &BTreeMap::new()));
+        post.changed(&change);
+        assert_eq!(outcome(&mut ends), [(owner == 0, 1), (owner == 1, 1)], "presentities follow their own");
+        (0..2).for_each(|shard| board(shard).set(false, &BTreeMap::new()));
+        board(1 - owner).set(false, &BTreeMap::from([(partition, true)]));
+        post.changed(&change);
+        assert_eq!(outcome(&mut ends), [(owner != 0, 1), (owner != 1, 1)]);
+        board(1 - owner).set(false, &BTreeMap::from([(partition, false)]));
+        post.changed(&change);
+        assert_eq!(outcome(&mut ends), [(false, 1), (false, 1)]);
+    }
+
+    #[test]
+    fn what_waits_for_a_shard_that_follows_nothing_is_bounded() {
+        let (post, mut ends) = two_shards();
+        let change = changed("sip:alice@example.com", 1 << 20);
+        for _ in 0..3 {
+            post.changed(&change);
+            assert_eq!(outcome(&mut ends), [(false, 1), (false, 1)]);
+        }
+        post.status.shards[0].attention.heard();
+        post.changed(&change);
+        assert_eq!(outcome(&mut ends), [(false, 1), (true, 1)]);
     }
 }

@@ -129,6 +129,8 @@ impl Turn {
         if due {
             self.shard.tick(now, &mut progress.effects);
         }
+        let attention = self.shard.take_attention();
+        self.board().attention.set(self.shard.has_presentities(), &attention);
         if received + read > 0 || due || !progress.effects.is_empty() {
             progress.unseen = true;
             self.flush(progress);
@@ -150,6 +152,7 @@ impl Turn {
                 for committed in &*changes {
                     self.shard.changed(now, &committed.change, &mut progress.effects);
                 }
+                self.board().attention.heard();
                 self.board().heard.fetch_add(changes.len() as u64, Ordering::Relaxed);
             }
             Order::Letter(letter) => self.shard.letter(now, *letter, &mut progress.effects),

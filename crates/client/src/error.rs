@@ -78,6 +78,7 @@ pub(crate) fn describe(failure: &Failure) -> String {
         Failure::WrongPassword => "401: the server refused the password".to_owned(),
         Failure::Unanswerable => "401: the server asks for a password".to_owned(),
         Failure::TimedOut => "the server did not answer in time".to_owned(),
+        Failure::Untold => "the server accepted it, but no NOTIFY came".to_owned(),
         Failure::Unreachable => "the connection failed".to_owned(),
     }
 }

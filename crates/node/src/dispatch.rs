@@ -83,7 +83,7 @@ pub(crate) enum Refused {
     Extension(String),
     /// The Event field is missing or names a package that we lack; those that we have.
     Event(String),
-    /// SIP-If-Match without exactly one entity-tag, or a field that cannot be read.
+    /// A field that cannot be read, or says something else than it may: the phrase says which, RFC 3261 §21.4.1.
     Field(&'static str),
     /// A body where none is understood.
     Body,
@@ -174,6 +174,7 @@ impl Refused {
             Self::List(refusal) => refusal.phrase(),
             Self::Changes(refusal) => refusal.phrase(),
             Self::WatcherFull => "Too Many Subscriptions",
+            Self::Field(phrase) => phrase,
             _ => "",
         }
     }
@@ -396,7 +397,7 @@ impl Shard {
         let aor = match Aor::canonical(text) {
             Some(aor) => aor,
             None => {
-                let uri = Uri::parse(text).map_err(|_| Refused::Field("Request-URI"))?;
+                let uri = Uri::parse(text).map_err(|_| Refused::Field("Bad Request-URI"))?;
                 if matches!(uri, Uri::Other { .. }) {
                     return Err(Refused::Scheme);
                 }
@@ -412,5 +413,5 @@ impl Shard {
 
 fn expires(request: &Message<'_>) -> Result<Option<u32>, Refused> {
     let value = request.get(Name::Expires).map(sip::delta_seconds).transpose();
-    value.map_err(|_| Refused::Field("Expires"))
+    value.map_err(|_| Refused::Field("Bad Expires"))
 }

@@ -61,7 +61,7 @@ pub fn enter<'a>(
     }
     if let Err(defect) = message.check(limits) {
         let answerable = message.method().is_some_and(|method| method != Method::Ack);
-        if !answerable || !answer(&message, flow, defect.status, None, out) {
+        if !answerable || !answer(&message, flow, (defect.status, defect.reason), None, out) {
             return Entry::Dropped;
         }
         return Entry::Answered;
@@ -82,7 +82,7 @@ fn too_large<'a>(bytes: &[u8], flow: Flow, out: &mut Effects) -> Entry<'a> {
     match Message::parse(bytes, &loose) {
         Ok(message)
             if message.method().is_some_and(|method| method != Method::Ack)
-                && answer(&message, flow, 513, None, out) =>
+                && answer(&message, flow, (513, ""), None, out) =>
         {
             Entry::Answered
         }
@@ -95,7 +95,7 @@ pub fn overloaded(bytes: &[u8], flow: Flow, settings: &Settings, out: &mut Effec
     if let Ok(message) = Message::parse(bytes, &settings.limits.sip)
         && message.method().is_some_and(|method| method != Method::Ack)
     {
-        answer(&message, flow, 503, Some(sip_stack::subscriptions::RETRY_AFTER.as_secs()), out);
+        answer(&message, flow, (503, ""), Some(sip_stack::subscriptions::RETRY_AFTER.as_secs()), out);
     }
 }
 
@@ -113,7 +113,7 @@ pub fn way_back(via: &Via<'_>, flow: Flow) -> Flow {
 fn answer(
     request: &Message<'_>,
     flow: Flow,
-    status: u16,
+    (status, phrase): (u16, &str),
     retry_after: Option<u64>,
     out: &mut Effects,
 ) -> bool {
@@ -125,7 +125,7 @@ fn answer(
     };
     let tag = stateless_tag(request);
     out.send(back, None, |bytes| {
-        let mut response = sip::respond(bytes, request, status, Some(flow.remote), Some(&tag));
+        let mut response = sip::respond_with(bytes, request, status, phrase, Some(flow.remote), Some(&tag));
         if let Some(seconds) = retry_after {
             response.number(Name::RetryAfter, seconds);
         }

@@ -61,7 +61,17 @@ impl Refusal {
 
     /// The reason phrase, where another than the status's own is asked for; else empty.
     pub fn phrase(&self) -> &'static str {
-        if let Self::Subscription(refusal) = self { refusal.phrase() } else { "" }
+        match self {
+            Self::Publication(compositor::Refusal::NoBody) => "Missing Body",
+            Self::BrokenBody(_) => "Broken Presence Document", // RFC 3261 §21.4.1
+            Self::Subscription(refusal) => refusal.phrase(),
+            Self::Publication(_)
+            | Self::Forbidden
+            | Self::UnsupportedBody
+            | Self::UnsupportedCoding
+            | Self::BodyTooLarge { .. }
+            | Self::SourceFull => "",
+        }
     }
 
     /// The fields that go with it.
@@ -80,8 +90,11 @@ impl Refusal {
             Self::UnsupportedCoding => {
                 response.field(Name::AcceptEncoding, CODINGS);
             }
-            Self::BrokenBody(_)
-            | Self::Publication(compositor::Refusal::UnknownEntityTag | compositor::Refusal::NoBody)
+            Self::BrokenBody(defect) => {
+                // For people, RFC 3261 §20.43.
+                response.field(Name::Warning, &format!("399 presence-server {}", sip::quote(defect)));
+            }
+            Self::Publication(compositor::Refusal::UnknownEntityTag | compositor::Refusal::NoBody)
             | Self::Forbidden
             | Self::BodyTooLarge { .. } => {}
         }

@@ -82,8 +82,10 @@ pub enum Failure {
     WrongPassword,
     /// A password is asked for that we do not have, or in a way we do not know.
     Unanswerable,
-    /// No answer: Timer F, or no NOTIFY: Timer N (RFC 6665 §4.1.2.4).
+    /// No answer: Timer F, or the subscription ran out while there was none.
     TimedOut,
+    /// A SUBSCRIBE was accepted, and no NOTIFY followed: Timer N, RFC 6665 §4.1.2.4.
+    Untold,
     /// The message could not be sent, or its connection was lost.
     Unreachable,
 }
@@ -241,9 +243,12 @@ impl Endpoint {
     /// What a final response means, whatever the method. `answered`: the request bore credentials.
     pub(crate) fn judge(&mut self, response: &Message<'_>, answered: bool) -> Verdict {
         let status = response.status().unwrap_or_default();
-        let reason = || match response.start() {
-            sip::Start::Response { reason, .. } if !reason.is_empty() => reason.to_owned(),
-            sip::Start::Response { .. } | sip::Start::Request { .. } => sip::reason(status).to_owned(),
+        let reason = || {
+            let phrase = match response.start() {
+                sip::Start::Response { reason, .. } if !reason.is_empty() => reason,
+                sip::Start::Response { .. } | sip::Start::Request { .. } => sip::reason(status),
+            };
+            warning(response).map_or_else(|| phrase.to_owned(), |text| format!("{phrase} ({text})"))
         };
         match status {
             200..=299 => Verdict::Success,
@@ -263,6 +268,13 @@ impl Endpoint {
             _ => Verdict::Never(Failure::Refused { status, reason: reason() }),
         }
     }
+}
+
+/// The text of the first Warning, which is for people: `399 agent "text"`, RFC 3261 §20.43.
+fn warning(response: &Message<'_>) -> Option<String> {
+    let text = response.values(Name::Warning).next()?.splitn(3, ' ').nth(2)?;
+    let text = sip::unquote(text);
+    (!text.is_empty()).then(|| text.into_owned())
 }
 
 impl Settings {

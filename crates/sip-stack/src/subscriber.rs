@@ -293,7 +293,7 @@ impl Subscriber {
             self.in_flight = None;
         }
         if self.notify_by.is_some_and(|notify_by| notify_by <= now) {
-            effects.extend(self.lost(now, Failure::TimedOut, endpoint)); // Timer N
+            effects.extend(self.lost(now, Failure::Untold, endpoint)); // Timer N: who gets no answer waits for no NOTIFY
         }
         if self.expires_at.is_some_and(|expires_at| expires_at <= now) && !self.is_waiting() {
             effects.extend(self.lost(now, Failure::TimedOut, endpoint));

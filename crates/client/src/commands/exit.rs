@@ -67,6 +67,12 @@ pub(super) fn explain(failure: &Failure, who: &Identity, has_password: bool, ser
             ),
             Exit::Unreachable,
         ),
+        Failure::Untold => (
+            format!(
+                "{server} accepted the subscription, but no NOTIFY came; something on the way may keep it back: try --tcp"
+            ),
+            Exit::Unreachable,
+        ),
         Failure::Unreachable => {
             (format!("no way to {server}; choose a server with --server host:port"), Exit::Unreachable)
         }
@@ -80,6 +86,7 @@ pub(super) fn excuse(failure: &Failure, server: &str) -> String {
             "the server has forgotten the subscription".to_owned()
         }
         Failure::TimedOut => format!("no answer from {server}"),
+        Failure::Untold => format!("no NOTIFY from {server}"),
         Failure::Unreachable => format!("the way to {server} is lost"),
         Failure::Refused { .. }
         | Failure::Unavailable { .. }

@@ -98,11 +98,11 @@ impl From<Subscribed> for Granted {
 fn if_match(request: &Message<'_>) -> Result<Option<Option<EntityTag>>, Refused> {
     let mut tags = request.values(Name::SipIfMatch);
     match (tags.next(), tags.next()) {
-        (None, _) if request.get(Name::SipIfMatch).is_some() => Err(Refused::Field("SIP-If-Match")),
+        (None, _) if request.get(Name::SipIfMatch).is_some() => Err(Refused::Field("Bad SIP-If-Match")),
         (None, _) => Ok(None),
         (Some(tag), None) if !tag.is_empty() && !tag.contains(char::is_whitespace) => {
             Ok(Some(EntityTag::parse(tag)))
         }
-        (Some(_), _) => Err(Refused::Field("SIP-If-Match")),
+        (Some(_), _) => Err(Refused::Field("Bad SIP-If-Match")),
     }
 }

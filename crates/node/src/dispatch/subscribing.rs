@@ -100,7 +100,7 @@ impl Shard {
         if request.get(Name::Accept).is_some() && !sip::accepts(request.values(Name::Accept), package.body) {
             return Err(Refused::NotAcceptable);
         }
-        let unless = Condition::read(request).map_err(|_| Refused::Field("Suppress-If-Match"))?;
+        let unless = Condition::read(request).map_err(|_| Refused::Field("Bad Suppress-If-Match"))?;
         Ok(Wish { package, event: value, expires: expires(request)?, unless, changes })
     }
 

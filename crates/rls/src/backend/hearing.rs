@@ -127,6 +127,7 @@ fn reason(why: &Termination) -> Option<Reason> {
             Failure::Refused { .. }
             | Failure::Unavailable { .. }
             | Failure::TimedOut
+            | Failure::Untold
             | Failure::Unreachable => Reason::Giveup,
         }),
     }

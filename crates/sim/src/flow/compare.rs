@@ -160,8 +160,11 @@ fn is_list(heard: &Heard) -> bool {
     heard.message.get("Content-Type").is_some_and(|kind| kind.starts_with("multipart/related"))
 }
 
-/// The value of a field as flows write it; `pidf`, `list`, `winfo`, `diff` and `tree` are the body in one line.
+/// The value of a field as flows write it; `phrase` is that of the Status-Line; `pidf`, `list`, `winfo`, `diff` and `tree` are the body in one line.
 fn value_of(heard: &Heard, name: &str, labels: &Labels) -> Option<String> {
+    if name == "phrase" {
+        return heard.message.start.splitn(3, ' ').nth(2).map(str::to_owned);
+    }
     if name == "list" {
         return Some(rlmi::read(&heard.message).map_or_else(|error| error, |list| list.to_string()));
     }

@@ -325,6 +325,17 @@ fn a_refusal_waits_for_the_source() {
 }
 
 #[test]
+fn what_is_wrong_is_told_in_the_words_of_the_server() {
+    let mut scene = Scene::publishing(3600, "one");
+    let publish = scene.take();
+    scene.respond(&publish, 400, &["Warning: 399 presence-server \"at byte 9: expected \\\">\\\"\""]);
+    let [Report::Failed { failure: Failure::Refused { reason, .. }, .. }] = &scene.publications[..] else {
+        panic!("{:?}", scene.publications);
+    };
+    assert_eq!(reason, "Bad Request (at byte 9: expected \">\")");
+}
+
+#[test]
 fn a_publication_without_a_tag_is_published_anew_in_time() {
     let mut scene = Scene::publishing(600, "one");
     let publish = scene.take();

@@ -28,7 +28,7 @@ impl Subscriber {
             Phase::Leaving | Phase::Left => self.end(Termination::Unsubscribed), // gone, or soon by itself
             Phase::NotifyWait if self.watch.is_fetch() => self.end(Termination::Failed(failure)),
             Phase::NotifyWait => match failure {
-                Failure::Unavailable { .. } | Failure::TimedOut | Failure::Unreachable => {
+                Failure::Unavailable { .. } | Failure::TimedOut | Failure::Untold | Failure::Unreachable => {
                     self.retry(now, failure, wait, endpoint)
                 }
                 Failure::Refused { .. } | Failure::WrongPassword | Failure::Unanswerable => {
@@ -54,7 +54,7 @@ impl Subscriber {
             (404 | 405 | 410 | 416 | 482..=485 | 489 | 501 | 604, _)
             | (_, Failure::WrongPassword | Failure::Unanswerable) => self.end(Termination::Failed(failure)),
             // Timer F is Timer N: what was asked for brought no NOTIFY.
-            (_, Failure::TimedOut) => self.retry(now, failure, wait, endpoint),
+            (_, Failure::TimedOut | Failure::Untold) => self.retry(now, failure, wait, endpoint),
             (_, Failure::Refused { .. } | Failure::Unavailable { .. } | Failure::Unreachable) => {
                 let backoff = self.backoff.next(endpoint.random());
                 let next_at = now + wait.map_or(backoff, |wait| wait.max(backoff));

@@ -54,8 +54,15 @@ impl Refusal {
 
     /// The reason phrase, where another than the status's own is asked for; else empty.
     pub fn phrase(&self) -> &'static str {
-        // RFC 6665 §4.5.2: the subscriber is told to take a dialog of its own.
-        if *self == Self::DialogSharing { "Dialog Sharing Not Supported" } else { "" }
+        match self {
+            Self::Dialog(DialogDefect::Contact) => "Bad Contact", // RFC 3261 §21.4.1 wants to know what is wrong
+            Self::Dialog(DialogDefect::RecordRoute) => "Bad Record-Route",
+            Self::Dialog(DialogDefect::Identification) => "Bad Dialog",
+            // RFC 6665 §4.5.2: the subscriber is told to take a dialog of its own.
+            Self::DialogSharing => "Dialog Sharing Not Supported",
+            Self::OutOfOrder => "CSeq Out Of Order",
+            Self::NoSubscription | Self::Stranger | Self::IntervalTooBrief { .. } | Self::TooMany => "",
+        }
     }
 
     /// The fields that go with it.

@@ -10,7 +10,7 @@ fn without_a_notify_timer_n_ends_the_attempt() {
     scene.pass(32);
     assert!(matches!(
         scene.subscriptions[..],
-        [Report::Retrying { failure: Failure::TimedOut, live: false, .. }]
+        [Report::Retrying { failure: Failure::Untold, live: false, .. }]
     ));
     // RFC 6665 §4.1.2.4: what comes now is too late.
     scene.notify(&subscribe, 1, "active", &[]);
@@ -279,7 +279,7 @@ fn a_fetch_does_not_try_again() {
     let subscribe = scene.take();
     scene.respond(&subscribe, 200, &[]);
     scene.pass(32);
-    assert_eq!(over(&scene), Some(&Termination::Failed(Failure::TimedOut)));
+    assert_eq!(over(&scene), Some(&Termination::Failed(Failure::Untold)));
     let mut scene = Scene::watching(0);
     let subscribe = scene.take();
     scene.notify(&subscribe, 1, "terminated;reason=noresource", &[]);

@@ -233,6 +233,8 @@ fn contradictions_are_refused() {
         ("aggregation-proxy.certificate=x.pem", "go together"),
         ("aggregation-proxy.threads=1", "nothing behind it"),
         ("aggregation-proxy.routes={ \"a/b\" = \"http://127.0.0.1/\" }", "no AUID"),
+        ("aggregation-proxy.domains={ \"LocalHost\" = \"http://127.0.0.1/\" }", "one of our own"),
+        ("aggregation-proxy.domain-peers={ \"localhost\" = [\"192.0.2.7\"] }", "one of our own"),
         ("resource-list-server.peers={ \"localhost\" = {} }", "a domain of ours"),
         ("resource-list-server.peer-window=0", "above zero"),
         ("resource-list-server.peer-expires=1s", "a minute at least"),

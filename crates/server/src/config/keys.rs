@@ -268,6 +268,13 @@ tables! {
         /// Document servers elsewhere, by application usage: `{ "resource-lists" = "https://lists.example.com/xcap-root" }`.
         /// Usages that are not named are served here.
         routes: Named<Address> = Named(BTreeMap::new()), restart;
+        /// The Aggregation Proxies of other domains, for documents of their users: `{ "example.net" =
+        /// "https://xcap.example.net/xcap-root" }`. They are told which of our users asks, and must believe it. Without
+        /// `route-authorities` they are checked against the authorities that this machine trusts.
+        domains: Named<Address> = Named(BTreeMap::new()), restart;
+        /// Those of them that ask here: `{ "example.net" = ["192.0.2.7"] }`, addresses or ranges. Of their users, and of
+        /// nobody else, they may assert who asks.
+        domain_peers: Named<Vec<Network>> = Named(BTreeMap::new()), reload;
         /// Certificates (PEM) that remote document servers are checked against. Empty: the one of this server, so that
         /// nodes with one certificate know each other.
         route_authorities: String = String::new(), restart;

@@ -196,6 +196,14 @@ impl Config {
         auth::Settings { trusted, ..self.authentication() }
     }
 
+    /// From where the Aggregation Proxies of other domains ask, by domain in lower case.
+    pub fn domain_peers(&self) -> Vec<(String, Vec<auth::Network>)> {
+        let peers = self.aggregation_proxy.domain_peers.0.iter();
+        peers
+            .map(|(domain, networks)| (domain.to_ascii_lowercase(), networks.iter().map(network).collect()))
+            .collect()
+    }
+
     pub(crate) fn authentication(&self) -> auth::Settings {
         let own = &self.authentication;
         let domain = self.general.domains.first().map_or("", String::as_str);

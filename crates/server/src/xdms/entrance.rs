@@ -15,7 +15,7 @@ use sip_stack::auth::Authenticator;
 use store::docs::{DocStore, EmbeddedDocs, MemoryDocs, Options, Stats};
 use store::{OpenError, StoreError};
 use tokio::runtime::{self, Runtime};
-use xdm::proxy::Routes;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use xdm::{Services, Settings, Tightenings, Users, Xdms};
 
 use super::archive::{Archive, Hearer};
@@ -221,7 +221,8 @@ impl Plan<'_> {
         let certificate =
             if needs_certificate { Some(Certificate::open(source(config, &addresses))?) } else { None };
         let tls = certificate.as_ref().map(Certificate::server).transpose()?;
-        let (remotes, pairs) = Remotes::new(proxy, &trust(config, certificate.as_deref())?)?;
+        let own = certificate.as_deref().and_then(Certificate::own);
+        let (remotes, routes) = Remotes::new(proxy, &trust(config, own)?, &trust(config, None)?)?;
         let xdm = Arc::new(XdmCounts::default());
         let roll = Arc::new(Roll::new(config));
         let archive = if config.roles.xdm {
@@ -246,7 +247,9 @@ impl Plan<'_> {
             providers: RwLock::new(providers(config)),
             entitled: RwLock::new(config.entitled_to_xcap()),
             users: Meter::new(proxy.user_rate),
-            routes: Routes::new(pairs),
+            routes,
+            domains: config.general.domains.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
+            domain_peers: RwLock::new(config.domain_peers()),
             remotes,
             counts: Arc::clone(&xdm),
             clock: self.clock,
@@ -273,6 +276,7 @@ impl<D: DocStore> Changeable for Tenant<D> {
         let mut authenticator = site.authenticator.lock().unwrap_or_else(PoisonError::into_inner);
         authenticator.reconfigure(&config.web_authentication());
         *site.providers.write().unwrap_or_else(PoisonError::into_inner) = providers(config);
+        *site.domain_peers.write().unwrap_or_else(PoisonError::into_inner) = config.domain_peers();
         *site.entitled.write().unwrap_or_else(PoisonError::into_inner) = config.entitled_to_xcap();
     }
 
@@ -368,11 +372,10 @@ fn source(config: &Config, addresses: &[WebListen]) -> Source {
     Source::SelfMade { names, folder }
 }
 
-fn trust(config: &Config, certificate: Option<&Certificate>) -> Result<Trust, TlsError> {
+fn trust(config: &Config, own: Option<CertificateDer<'static>>) -> Result<Trust, TlsError> {
     let authorities = &config.aggregation_proxy.route_authorities;
     if !authorities.is_empty() {
         return Ok(Trust::Certificates(tls::certificates(&PathBuf::from(authorities))?));
     }
-    let own = certificate.and_then(Certificate::own);
     Ok(own.map_or(Trust::System, |own| Trust::Certificates(vec![own])))
 }

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
-use xdm::proxy::ASSERTED;
+use xdm::proxy::{ASSERTED, Routes};
 
 use crate::config::keys::AggregationProxy;
 use crate::http::Answer;
@@ -59,8 +59,9 @@ pub struct Forwarded<'a> {
 }
 
 impl Remotes {
-    /// Those that the configuration names, with the usages of each.
-    pub fn new(proxy: &AggregationProxy, trust: &Trust) -> Result<(Self, Vec<(String, usize)>), TrustError> {
+    /// Those that the configuration names, and which of them is for what. Those of our own network are checked against
+    /// `near`, those of other domains against `far`.
+    pub fn new(proxy: &AggregationProxy, near: &Trust, far: &Trust) -> Result<(Self, Routes), TrustError> {
         let bounds = Bounds { timeout: proxy.route_timeout, ..Bounds::default() };
         let (mut remotes, mut pairs) = (Vec::<Web>::new(), Vec::new());
         for (auid, address) in &proxy.routes.0 {
@@ -68,13 +69,19 @@ impl Remotes {
             let number = match known {
                 Some(number) => number,
                 None => {
-                    remotes.push(Web::new(address.clone(), trust, bounds)?);
+                    remotes.push(Web::new(address.clone(), near, bounds)?);
                     remotes.len() - 1
                 }
             };
             pairs.push((auid.clone(), number));
         }
-        Ok((Self { servers: remotes, timeout: proxy.route_timeout }, pairs))
+        let mut domains = Vec::new();
+        for (domain, address) in &proxy.domains.0 {
+            domains.push((domain.clone(), remotes.len()));
+            remotes.push(Web::new(address.clone(), far, bounds)?);
+        }
+        let routes = Routes::new(pairs).with_domains(domains);
+        Ok((Self { servers: remotes, timeout: proxy.route_timeout }, routes))
     }
 
     /// How long a server may take to answer.

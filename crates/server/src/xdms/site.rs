@@ -9,10 +9,10 @@ use hyper::body::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 use sip::Aor;
-use sip_stack::auth::{Authenticator, Caller, Entitled, WebRequest};
+use sip_stack::auth::{Authenticator, Caller, Entitled, Network, WebRequest};
 use store::StoreError;
 use store::docs::DocStore;
-use xdm::proxy::{self, Claim, Routes, Way};
+use xdm::proxy::{self, Claim, Disbelief, Routes, Way};
 use xdm::{Conditions, Principal, Request};
 
 use super::archive::Archive;
@@ -41,7 +41,11 @@ pub struct XdmSite<D> {
     pub entitled: RwLock<Entitled>,
     /// Requests of one user.
     pub users: Meter,
-    /// Where usages are that are not here.
+    /// Our own domains, in lower case.
+    pub domains: Vec<String>,
+    /// From where the Aggregation Proxies of other domains ask.
+    pub domain_peers: RwLock<Vec<(String, Vec<Network>)>>,
+    /// Where usages, and users of other domains, are that are not here.
     pub routes: Routes,
     /// The servers that the routes lead to.
     pub remotes: Remotes,
@@ -72,7 +76,7 @@ impl<D: DocStore> Site for XdmSite<D> {
     type Pass = Pass;
 
     fn trusts(&self, peer: SocketAddr) -> bool {
-        self.authenticator().trusts(peer)
+        self.authenticator().trusts(peer) || self.domain_of(peer).is_some()
     }
 
     fn admit(&self, head: &Head) -> Result<Pass, Answer> {
@@ -129,14 +133,16 @@ impl<D: DocStore> XdmSite<D> {
         if parts.method == Method::OPTIONS || path == face::DESCRIPTION {
             return Ok(Principal::Anonymous);
         }
+        if let Some(domain) = self.domain_of(head.peer)
+            && proxy::ASSERTED.into_iter().any(|name| parts.headers.contains_key(name))
+        {
+            return user_of(&domain, &parts.headers);
+        }
         let mut authenticator = self.authenticator();
         let trusted = authenticator.trusts(head.peer);
         let asserted = proxy::ASSERTED.into_iter().flat_map(|name| texts(&parts.headers, name));
         let claim = proxy::claim(trusted, asserted, texts(&parts.headers, proxy::INTENDED));
-        let Claim { asserted, mut intended } = claim.map_err(|disbelief| {
-            let status = StatusCode::from_u16(disbelief.status()).unwrap_or(StatusCode::BAD_REQUEST);
-            Answer::text(status, &disbelief.to_string())
-        })?;
+        let Claim { asserted, mut intended } = claim.map_err(|disbelief| disbelieved(&disbelief))?;
         let authorization: Vec<&str> = texts(&parts.headers, header::AUTHORIZATION.as_str()).collect();
         if trusted && asserted.is_empty() && authorization.is_empty() {
             // One of our own elements that asks for itself, such as a Presence Server (PRS-8).
@@ -157,7 +163,9 @@ impl<D: DocStore> XdmSite<D> {
         };
         let caller = authenticator.identify(self.clock.now(), &request).map_err(|challenge| {
             let status = StatusCode::from_u16(challenge.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-            let mut answer = Answer::text(status, "who are you?");
+            let words =
+                if status == StatusCode::FORBIDDEN { "that is somebody else" } else { "who are you?" };
+            let mut answer = Answer::text(status, words);
             for field in challenge.fields() {
                 if let Ok(value) = HeaderValue::try_from(field) {
                     answer.headers.push((header::WWW_AUTHENTICATE, value));
@@ -167,6 +175,21 @@ impl<D: DocStore> XdmSite<D> {
         })?;
         drop(authenticator);
         Ok(self.role(&caller))
+    }
+
+    /// The domain whose Aggregation Proxy asks from there.
+    fn domain_of(&self, peer: SocketAddr) -> Option<String> {
+        let peers = self.domain_peers.read().unwrap_or_else(PoisonError::into_inner);
+        let asks = |networks: &[Network]| networks.iter().any(|network| network.contains(peer.ip()));
+        peers.iter().find(|(_, networks)| asks(networks)).map(|(domain, _)| domain.clone())
+    }
+
+    /// Whether documents of another domain are fetched for somebody: for our own users, whom it can be told, and for nobody
+    /// who asks from elsewhere, so that no request goes round.
+    fn is_ours(&self, principal: &Principal) -> bool {
+        let Principal::User(identities) = principal else { return false };
+        let is_ours = |domain: &str| self.domains.iter().any(|own| own == domain);
+        identities.first().is_some_and(|user| user.domain().is_none_or(is_ours))
     }
 
     fn role(&self, caller: &Caller) -> Principal {
@@ -193,9 +216,14 @@ impl<D: DocStore> XdmSite<D> {
     /// Answers an XCAP request, wherever its documents are.
     pub(super) async fn ask(&self, asked: &Asked<'_>) -> Answer {
         let request = asked.request();
-        match self.routes.way(request.path) {
+        match self.routes.way(request.path, request.query) {
             Way::Here => self.here(&request).await,
-            Way::Remote(number) => self.remotes.forward(number, asked.forwarded(&asked.identity())).await,
+            Way::Domain(_) if !self.is_ours(asked.principal) => {
+                Answer::text(StatusCode::NOT_FOUND, "users of that domain are served elsewhere")
+            }
+            Way::Remote(number) | Way::Domain(number) => {
+                self.remotes.forward(number, asked.forwarded(&asked.identity())).await
+            }
             Way::All(merged) => merged::answer(self, merged, asked, &request).await,
         }
     }
@@ -237,7 +265,7 @@ impl<D: DocStore> XdmSite<D> {
         };
         let is_here = || self.archive.as_ref().is_some_and(|archive| archive.xdms().usage(auid).is_some());
         let is_known =
-            is_here() || matches!(self.routes.way(&head.parts.uri.path()[face.at()..]), Way::Remote(_));
+            is_here() || matches!(self.routes.way(&head.parts.uri.path()[face.at()..], None), Way::Remote(_));
         let auid = if is_known { auid } else { "" };
         let took = self.clock.elapsed().saturating_sub(head.at);
         self.counts.answered(method, status.as_u16(), auid, took, size);
@@ -250,6 +278,22 @@ impl Face {
             Self::Xcap(at) | Self::Json(at) => at,
         }
     }
+}
+
+/// Who asks by the proxy of another domain: one of its users.
+fn user_of(domain: &str, headers: &HeaderMap) -> Result<Principal, Answer> {
+    let asserted = proxy::ASSERTED.into_iter().flat_map(|name| texts(headers, name));
+    let claim = proxy::claim(true, asserted, texts(headers, proxy::INTENDED));
+    let users = claim.map_err(|disbelief| disbelieved(&disbelief))?.asserted;
+    if users.is_empty() || users.iter().any(|user| user.domain() != Some(domain)) {
+        return Err(Answer::text(StatusCode::FORBIDDEN, "a domain speaks for its own users"));
+    }
+    Ok(Principal::User(users))
+}
+
+fn disbelieved(disbelief: &Disbelief) -> Answer {
+    let status = StatusCode::from_u16(disbelief.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    Answer::text(status, &disbelief.to_string())
 }
 
 /// The values of a header field. One that is no text becomes one that says nothing we know, so that it is refused rather

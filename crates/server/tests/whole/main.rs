@@ -4,6 +4,7 @@
 mod audit;
 mod client;
 mod documents;
+mod domains;
 mod entrance;
 mod explain;
 mod face;

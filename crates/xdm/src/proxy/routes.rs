@@ -1,8 +1,8 @@
-//! Which document server a request is for, by its application usage.
+//! Which document server a request is for, by whose document it is and by its application usage.
 
 use std::collections::BTreeMap;
 
-use crate::xui::decode;
+use crate::xui::{self, decode};
 
 /// The application usages that several servers answer together.
 const DIRECTORY: &str = "org.openmobilealliance.xcap-directory";
@@ -15,6 +15,8 @@ pub struct Routes {
     by_auid: BTreeMap<String, usize>,
     /// By server.
     auids: Vec<Vec<String>>,
+    /// The servers for users of other domains, in lower case.
+    by_domain: BTreeMap<String, usize>,
 }
 
 /// Where a request goes.
@@ -24,6 +26,8 @@ pub enum Way {
     Here,
     /// To a remote one.
     Remote(usize),
+    /// To the Aggregation Proxy of another domain.
+    Domain(usize),
     /// To all, and their answers are put together.
     All(Merged),
 }
@@ -53,6 +57,13 @@ impl Routes {
         routes
     }
 
+    /// Each pair: another domain, and the number of the server for its users. No usage is routed to that one.
+    pub fn with_domains(mut self, pairs: impl IntoIterator<Item = (String, usize)>) -> Self {
+        let pairs = pairs.into_iter();
+        self.by_domain.extend(pairs.map(|(domain, server)| (domain.to_ascii_lowercase(), server)));
+        self
+    }
+
     /// The usages of a server.
     pub fn auids(&self, server: usize) -> &[String] {
         self.auids.get(server).map_or(&[], Vec::as_slice)
@@ -63,8 +74,11 @@ impl Routes {
         self.auids.len()
     }
 
-    /// Where a path (after the XCAP root) leads. Without remote servers everything is here.
-    pub fn way(&self, path: &str) -> Way {
+    /// Where a path (after the XCAP root) and its query lead. Without remote servers everything is here.
+    pub fn way(&self, path: &str, query: Option<&str>) -> Way {
+        if let Some(server) = self.domain(path, query) {
+            return Way::Domain(server);
+        }
         if self.auids.is_empty() {
             return Way::Here;
         }
@@ -77,6 +91,24 @@ impl Routes {
             SEARCH => Way::All(Merged::Search),
             auid => self.by_auid.get(auid).map_or(Way::Here, |server| Way::Remote(*server)),
         }
+    }
+
+    /// The server of another domain: by the user whose document it is, or where a search is to be made.
+    fn domain(&self, path: &str, query: Option<&str>) -> Option<usize> {
+        if self.by_domain.is_empty() {
+            return None;
+        }
+        let mut segments = path.trim_start_matches('/').split('/').map(decode);
+        let domain = match (segments.next()??.as_ref(), segments.next().flatten().as_deref()) {
+            (SEARCH, _) => {
+                let mut pairs = query?.split('&').filter_map(|pair| pair.split_once('='));
+                let (_, domain) = pairs.find(|(name, _)| *name == "domain")?;
+                decode(domain)?.to_ascii_lowercase()
+            }
+            (_, Some("users")) => xui::owner(&segments.next()??)?.domain()?.to_owned(),
+            _ => return None,
+        };
+        self.by_domain.get(&domain).copied()
     }
 }
 
@@ -102,7 +134,7 @@ mod tests {
             ("/%zz/x", Way::Here),
             ("/", Way::Here),
         ] {
-            assert_eq!(routes.way(path), way, "{path}");
+            assert_eq!(routes.way(path, None), way, "{path}");
         }
         assert_eq!(routes.auids(0), ["resource-lists", "rls-services"]);
         assert_eq!((routes.servers(), routes.auids(7).len()), (2, 0));
@@ -111,6 +143,33 @@ mod tests {
     #[test]
     fn without_remote_servers_everything_is_here() {
         let routes = Routes::default();
-        assert_eq!(routes.way("/xcap-caps/global/index"), Way::Here);
+        assert_eq!(routes.way("/xcap-caps/global/index", None), Way::Here);
+    }
+
+    #[test]
+    fn a_request_for_a_user_of_another_domain_goes_there_whatever_the_usage() {
+        let routes = Routes::new([("resource-lists".to_owned(), 0)])
+            .with_domains([("Example.net".to_owned(), 1), ("example.org".to_owned(), 0)]);
+        for (path, query, way) in [
+            ("/resource-lists/users/sip:a@example.com/index", None, Way::Remote(0)),
+            ("/resource-lists/users/sip:a@EXAMPLE.net/index/~~/resource-lists", None, Way::Domain(1)),
+            ("/pres-rules/%75sers/sip%3Aa%40example.net:5070/index", None, Way::Domain(1)),
+            ("/pres-rules/users/a@example.org/index", None, Way::Domain(0)),
+            (
+                "/org.openmobilealliance.xcap-directory/users/sip:a@example.net/directory.xml",
+                None,
+                Way::Domain(1),
+            ),
+            ("/pres-rules/users/tel:+15550100/index", None, Way::Here),
+            ("/pres-rules/global/sip:a@example.net/index", None, Way::Here),
+            ("/pres-rules/users/sip:a@sub.example.net/index", None, Way::Here),
+            ("/xcap-caps/global/index", None, Way::All(Merged::Capabilities)),
+            ("/org.openmobilealliance.search", Some("target=x&domain=example%2Enet"), Way::Domain(1)),
+            ("/org.openmobilealliance.search", Some("domain=example.com"), Way::All(Merged::Search)),
+            ("/resource-lists/users/sip:b@example.com/index", Some("domain=example.net"), Way::Remote(0)),
+        ] {
+            assert_eq!(routes.way(path, query), way, "{path}");
+        }
+        assert_eq!(routes.auids(1).len(), 0);
     }
 }

@@ -32,6 +32,11 @@ impl Config {
         if let Some(auid) = proxy.routes.0.keys().find(|auid| !is_auid(auid)) {
             found.push(format!("aggregation-proxy: routes: {} is no AUID", quoted(auid)));
         }
+        let own = |domain: &&String| self.general.domains.iter().any(|own| own.eq_ignore_ascii_case(domain));
+        if let Some(domain) = proxy.domains.0.keys().chain(proxy.domain_peers.0.keys()).find(own) {
+            let domain = quoted(domain);
+            found.push(format!("aggregation-proxy: domains: {domain} is one of our own: documents are here"));
+        }
         let root = self.xdm.root.as_str();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._".contains(&byte);
         if !root.starts_with('/') || root.ends_with('/') || root.contains("//") || !root.bytes().all(plain) {
@@ -119,13 +124,13 @@ impl Config {
                 "aggregation-proxy.trusted-peers: a range of length 0 believes the whole Internet".to_owned(),
             );
         }
-        for (auid, address) in &proxy.routes.0 {
+        for (name, address) in proxy.routes.0.iter().chain(&proxy.domains.0) {
             let near =
                 address.host == "localhost" || address.host.starts_with("127.") || address.host == "[::1]";
             if !address.secure && !near {
                 warnings.push(format!(
-                    "aggregation-proxy.routes: {} goes to {address} without TLS, and with it whom requests are from",
-                    quoted(auid)
+                    "aggregation-proxy: {} goes to {address} without TLS, and with it whom requests are from",
+                    quoted(name)
                 ));
             }
         }
@@ -149,9 +154,10 @@ impl Config {
         }
         if self.roles.aggregation_proxy {
             lines.push(format!(
-                "proxy           {}; {} route(s), {} range(s) of trusted peers",
+                "proxy           {}; {} route(s), {} other domain(s), {} range(s) of trusted peers",
                 listen.join(", "),
                 proxy.routes.0.len(),
+                proxy.domains.0.len(),
                 proxy.trusted_peers.len()
             ));
         }

@@ -9,6 +9,7 @@ use rls::service::Template;
 use sip::{Aor, Uri};
 use sip_stack::Protocol;
 use sip_stack::auth::Entitled;
+use sip_stack::digest_client::Account;
 use xdm::{Xdms, changes};
 
 use crate::owners::Role;
@@ -222,6 +223,8 @@ pub struct Peer {
     pub next_hop: Option<String>,
     /// Whether it takes our word for who our watchers are, RFC 3325 §3.
     pub trusted: bool,
+    /// Who we are when it asks for a password, RFC 3261 §22.
+    pub account: Option<Account>,
 }
 
 impl Default for Foreign {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use documents::{pidf, rlmi};
 use sip::{Aor, Message, Name};
 use sip_stack::client_transaction::Timers;
+use sip_stack::digest_client::Account;
 use sip_stack::effect::Effect;
 use sip_stack::endpoint::{Document, Endpoint, Hosted, Settings, Way};
 use sip_stack::interest::{Asker, Standing};
@@ -49,6 +50,8 @@ pub struct Manner {
     pub from: Aor,
     /// Who the watcher is, for a next hop that takes our word for it (RFC 3325 §5); empty for any other.
     pub asserted: Arc<[Aor]>,
+    /// Who we are to a next hop that asks for a password.
+    pub account: Option<Account>,
     /// The URI of the next hop outside of a dialog. None: where the resource's own URI leads.
     pub next_hop: Option<String>,
     /// The lifetime asked for.
@@ -66,7 +69,7 @@ impl Manner {
             sent_by: String::new(),
             protocol: Protocol::Udp,
             outbound: self.next_hop.clone(),
-            account: None,
+            account: self.account.clone(),
             user_agent: concat!("rollcall/", env!("CARGO_PKG_VERSION")).to_owned(),
             timers: Timers::default(),
             hosted: Some(self.hosted.clone()),

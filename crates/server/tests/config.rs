@@ -267,13 +267,25 @@ fn a_peer_has_a_hop_or_is_found_by_its_name() {
     for (text, says) in [
         ("{ \"a\" = { hop = \"sips:b\" } }", "no SIP URI"),
         ("{ \"a\" = { hop = \"b\" } }", "no SIP URI"),
-        ("{ \"a\" = { via = \"sip:b\" } }", "known are hop and trusted"),
+        ("{ \"a\" = { via = \"sip:b\" } }", "known are hop, trusted, username and password"),
+        ("{ \"a\" = { username = \"us\" } }", "a username and its password go together"),
+        (
+            "{ \"a\" = { username = \"us\", password = { md5 = \"00112233445566778899aabbccddeeff\" } } }",
+            "hashes prove nothing to others",
+        ),
         ("{ \"a\" = \"sip:b\" }", "hop ="),
         ("{ \"a\" = { trusted = 1 } }", "true or false"),
     ] {
         let refused = peers(text).unwrap_err();
         assert!(refused.contains(says), "{text}: {refused}");
     }
+    let anybody = peers("{ \"*\" = { username = \"us\", password = \"p\" } }").unwrap();
+    let refused = anybody.check().unwrap_err().to_string();
+    assert!(refused.contains("would prove a password to anybody"), "{refused}");
+    let one = peers("{ \"a\" = { username = \"us\", password = \"p\" } }").unwrap();
+    let account = one.settings(&[]).lists.clone().unwrap().foreign.peers["a"].account.clone();
+    assert_eq!(account.map(|account| (account.username, account.password)), Some(("us".into(), "p".into())));
+    assert!(!format!("{one:?}").contains("\"p\""), "no password where it is not meant to be");
 }
 
 #[test]

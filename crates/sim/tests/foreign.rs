@@ -44,7 +44,7 @@ fn settings(index: usize, window: Duration) -> Arc<Settings> {
     let other = DOMAINS[1 - index];
     let next_hop = Some(format!("sip:{}", node_address(1 - index)));
     let foreign = Foreign {
-        peers: BTreeMap::from([(other.to_owned(), Peer { next_hop, trusted: true })]),
+        peers: BTreeMap::from([(other.to_owned(), Peer { next_hop, trusted: true, account: None })]),
         lifetime: Duration::from_secs(600),
         ..Foreign::default()
     };

@@ -117,7 +117,8 @@ impl Shard {
         let (next_hop, lifetime) = (peer.next_hop.clone(), lists.foreign.lifetime);
         // Of those that are no users of ours others may be asking, for lists of theirs that lead back to them (RFC 4662 §7.4).
         let of_lists = self.settings.is_ours(&name.watcher);
-        Some(Manner { from, asserted, next_hop, lifetime, lists: of_lists, hosted })
+        let account = peer.account.clone();
+        Some(Manner { from, asserted, account, next_hop, lifetime, lists: of_lists, hosted })
     }
 
     // ---- other settings

@@ -129,6 +129,12 @@ impl Config {
                 found.push(format!("resource-list-server: peers: {} is a domain of ours", quoted(domain)));
             }
         }
+        if role.peers.0.get("*").is_some_and(|peer| peer.password.is_some() && peer.hop.is_none()) {
+            found.push(
+                "resource-list-server: peers: \"*\" without a hop would prove a password to anybody"
+                    .to_owned(),
+            );
+        }
         if role.peer_expires < Duration::from_secs(60) {
             found.push("resource-list-server: peer-expires: a minute at least".to_owned());
         }

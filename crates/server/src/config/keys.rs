@@ -334,8 +334,9 @@ tables! {
         /// Who serves the users of other domains that stand in lists: { "example.net" = { hop =
         /// "sip:192.0.2.9:5060;transport=tcp", trusted = true } }. Without a hop the name servers say where the domain is
         /// (RFC 3263); "*" stands for all domains that are not named. A trusted one is told who the watcher is
-        /// (P-Asserted-Identity, RFC 3325); others are asked in the name of `uri`, and show what everybody may see. Users of a
-        /// domain without a peer are shown as over, "noresource".
+        /// (P-Asserted-Identity, RFC 3325); others are asked in the name of `uri`, and show what everybody may see. To one that
+        /// asks for a password, `username` and `password` are proven by digest. Users of a domain without a peer are shown as
+        /// over, "noresource".
         peers: Named<Peer> = Named(BTreeMap::new()), reload;
         /// Lifetime that is asked for of subscriptions at peers.
         peer_expires: Duration = minutes(60), reload;

@@ -7,6 +7,7 @@ use node::{Foreign, Listener, Lists, Oversize, Settings};
 use presence::rules::Defaults;
 use presence::{Lifetimes, Policy, composition};
 use sip_stack::auth;
+use sip_stack::digest_client::Account;
 
 use super::Config;
 use super::keys;
@@ -236,7 +237,13 @@ fn proof(secret: &Secret) -> auth::Secret {
 }
 
 fn node_peer(peer: &Peer) -> node::Peer {
-    node::Peer { next_hop: peer.hop.clone(), trusted: peer.trusted }
+    let account = match (&peer.username, &peer.password) {
+        (Some(username), Some(Secret::Password(password))) => {
+            Some(Account { username: username.clone(), password: password.clone() })
+        }
+        _ => None,
+    };
+    node::Peer { next_hop: peer.hop.clone(), trusted: peer.trusted, account }
 }
 
 fn network(network: &Network) -> auth::Network {

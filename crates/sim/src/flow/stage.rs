@@ -10,6 +10,7 @@ use rls::service::Policy as ListPolicy;
 use sip::Aor;
 use sip_stack::Protocol;
 use sip_stack::auth::Entitled;
+use sip_stack::digest_client::Account;
 use xdm::{Declared, Xdms};
 
 use crate::flow::script::span;
@@ -122,8 +123,13 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
                 ["entries", count] => lists.flat.entries = number(count)?,
                 ["peer", domain, hop, rest @ ("trusted" | "stranger")] => {
                     let next_hop = (*hop != "dns").then(|| (*hop).to_owned());
-                    let peer = Peer { next_hop, trusted: *rest == "trusted" };
+                    let peer = Peer { next_hop, trusted: *rest == "trusted", account: None };
                     lists.foreign.peers.insert((*domain).to_owned(), peer);
+                }
+                ["account", domain, username, password] => {
+                    let peer = lists.foreign.peers.get_mut(*domain).ok_or("no such peer")?;
+                    let (username, password) = ((*username).to_owned(), (*password).to_owned());
+                    peer.account = Some(Account { username, password });
                 }
                 ["peer", domain, "none"] => drop(lists.foreign.peers.remove(*domain)),
                 ["foreign", count] => lists.foreign.max = number(count)?,

@@ -22,9 +22,16 @@ impl Histogram {
         self.total += 1;
     }
 
-    #[cfg(test)]
     pub(crate) fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Adds the samples of another.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.total += other.total;
     }
 
     pub(crate) fn clear(&mut self) {
@@ -87,5 +94,8 @@ mod tests {
         assert!((500_000.0..=510_000.0).contains(&p50), "{p50}");
         assert!((990_000.0..=1_010_000.0).contains(&p99), "{p99}");
         assert_eq!(Histogram::new().percentile(0.5), None);
+        let mut twice = Histogram::new();
+        (0..2).for_each(|_| twice.merge(&histogram));
+        assert_eq!((twice.total(), twice.percentile(0.99)), (2000, histogram.percentile(0.99)));
     }
 }

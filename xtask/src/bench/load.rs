@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::calm::{Calm, Slices};
 use super::engine::Engine;
 use super::floor::{self, Exchange, Sizes};
 use super::histogram::Histogram;
@@ -25,6 +26,8 @@ pub(crate) struct Cost {
     pub(crate) wall: Duration,
     pub(crate) p50: Option<Duration>,
     pub(crate) p99: Option<Duration>,
+    /// What the samples say that were taken while nobody else was on the cores, where that is looked at.
+    pub(crate) calm: Option<Calm>,
     pub(crate) retransmissions: u64,
     pub(crate) wrong: u64,
 }
@@ -200,7 +203,9 @@ impl Bench {
         let before = self.begin()?;
         let end = self.engine.now() + (seconds * 1e9) as u64;
         let mut due = self.engine.now();
+        let mut slices = Slices::new(due, &self.running)?;
         while self.engine.now() < end {
+            slices.look(self.engine.now(), &self.running, &mut self.engine.book.fan_out)?;
             while due <= self.engine.now() && self.engine.room() > 0 {
                 let mut presentity = below(&mut random, count);
                 let mut tried = 0;
@@ -219,7 +224,9 @@ impl Bench {
         }
         let mut cost = self.end(&before, |engine| engine.book.seen.notifies)?;
         self.settle()?;
-        (cost.p50, cost.p99) = ends(&self.engine.book.fan_out);
+        let (all, calm) = slices.end(&self.engine.book.fan_out);
+        (cost.p50, cost.p99) = ends(&all);
+        cost.calm = Some(calm);
         Ok(cost)
     }
 
@@ -323,6 +330,7 @@ impl Bench {
             wall,
             p50,
             p99,
+            calm: None,
             retransmissions,
             wrong: seen.wrong.total() - was.wrong.total(),
         })

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what an operation costs, beside two floors, over real loopback datagrams.
 
 mod book;
+mod calm;
 mod engine;
 mod floor;
 mod histogram;
@@ -342,9 +343,9 @@ fn busiest(bench: &mut Bench, run: impl FnOnce(&mut Bench) -> Result<Cost, Strin
     let (before, count) = (bench.running.threads()?, seen(bench));
     run(bench)?;
     let (after, count) = (bench.running.threads()?, seen(bench) - count);
-    let spent = after.iter().map(|(name, cpu)| {
-        let was = before.iter().find(|(other, _)| other == name).map_or(Duration::ZERO, |(_, cpu)| *cpu);
-        cpu.saturating_sub(was)
+    let spent = after.iter().map(|now| {
+        let was = before.iter().find(|was| was.thread == now.thread).map_or(Duration::ZERO, |was| was.ran);
+        now.ran.saturating_sub(was)
     });
     let most = spent.max().ok_or("a server without threads")?;
     Ok(most.as_secs_f64() * 1e6 / count.max(1) as f64)

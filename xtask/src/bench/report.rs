@@ -79,7 +79,8 @@ impl Report {
             cost.rate(),
             cost.busy() * 100.0,
             cost.generator.as_secs_f64() * 1e6 / cost.operations.max(1) as f64,
-            latency(&cost).map(|(p50, p99)| format!("  p50 {p50} p99 {p99}")).unwrap_or_default(),
+            latency(&cost).map(|(p50, p99)| format!("  p50 {p50} p99 {p99}")).unwrap_or_default()
+                + &disturbance(&cost),
             if cost.retransmissions > 0 {
                 format!("  {} retransmissions", cost.retransmissions)
             } else {
@@ -237,13 +238,29 @@ fn median(costs: &[Cost]) -> Cost {
     middle
 }
 
+/// The two percentiles; where it was looked who was on the cores, the second once more without what others disturbed.
 fn latency(cost: &Cost) -> Option<(String, String)> {
-    let short = |span: Duration| match span.as_micros() {
+    let calm = cost.calm.map(|calm| {
+        let p99 = calm.p99.map_or("-".to_owned(), short);
+        format!("; {p99} of the {:.0} % undisturbed", calm.share * 100.0)
+    });
+    Some((short(cost.p50?), short(cost.p99?) + &calm.unwrap_or_default()))
+}
+
+/// How long others kept subject and generator from their cores.
+fn disturbance(cost: &Cost) -> String {
+    cost.calm.map_or_else(String::new, |calm| {
+        let (subject, generator) = (short(calm.subject_waited), short(calm.generator_waited));
+        format!("  kept waiting by others: server {subject}, generator {generator}")
+    })
+}
+
+fn short(span: Duration) -> String {
+    match span.as_micros() {
         micros @ 0..1000 => format!("{micros} us"),
         micros @ 1000..100_000 => format!("{:.1} ms", micros as f64 / 1e3),
         micros => format!("{} ms", micros / 1000),
-    };
-    Some((short(cost.p50?), short(cost.p99?)))
+    }
 }
 
 fn row_json(row: &Row, costs: &BTreeMap<&'static str, Vec<Cost>>) -> String {
@@ -257,13 +274,15 @@ fn row_json(row: &Row, costs: &BTreeMap<&'static str, Vec<Cost>>) -> String {
             |span: Option<Duration>| span.map_or("null".to_owned(), |span| span.as_micros().to_string());
         write!(
             text,
-            ",\n {}:{{\"us\":{},\"per_second\":{},\"p50_us\":{},\"p99_us\":{},\"operations\":{},\"busy\":{},\
+            ",\n {}:{{\"us\":{},\"per_second\":{},\"p50_us\":{},\"p99_us\":{},\"p99_undisturbed_us\":{},\"undisturbed\":{},\"operations\":{},\"busy\":{},\
              \"generator_us\":{},\"retransmissions\":{},\"wrong\":{},\"rounds\":{}}}",
             text_json(subject),
             number_json(cost.micros()),
             number_json(cost.rate()),
             micros(cost.p50),
             micros(cost.p99),
+            micros(cost.calm.and_then(|calm| calm.p99)),
+            cost.calm.map_or("null".to_owned(), |calm| number_json(calm.share)),
             cost.operations,
             number_json(cost.busy()),
             number_json(cost.generator.as_secs_f64() * 1e6 / cost.operations.max(1) as f64),

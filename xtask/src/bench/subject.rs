@@ -59,6 +59,28 @@ impl Subject {
     }
 }
 
+/// What the scheduler has counted for one thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// The thread's number.
+    pub(crate) thread: String,
+    /// How long it has run.
+    pub(crate) ran: Duration,
+    /// How long it could have run, and another was on its core.
+    pub(crate) waited: Duration,
+}
+
+/// How long the calling thread could have run, and another was on its core.
+pub(crate) fn own_waiting() -> Duration {
+    schedule(&fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default()).1
+}
+
+/// The first two numbers of a `schedstat` file: nanoseconds run and waited.
+fn schedule(text: &str) -> (Duration, Duration) {
+    let mut words = text.split_whitespace().map(|word| Duration::from_nanos(word.parse().unwrap_or(0)));
+    (words.next().unwrap_or_default(), words.next().unwrap_or_default())
+}
+
 /// A subject that listens. Ours is ended when this is dropped.
 pub(crate) struct Running {
     pub(crate) address: SocketAddrV4,
@@ -206,18 +228,15 @@ impl Running {
         clock_gettime(self.clock).map(Duration::from).map_err(|error| format!("the server is gone: {error}"))
     }
 
-    /// Processor time of each live thread so far, by its name and number.
-    pub(crate) fn threads(&self) -> Result<Vec<(String, Duration)>, String> {
+    /// The times of each live thread so far.
+    pub(crate) fn threads(&self) -> Result<Vec<Times>, String> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid)).map_err(|error| error.to_string())?;
         let mut threads = Vec::new();
         for task in tasks.flatten() {
             let read = |name: &str| fs::read_to_string(task.path().join(name)).unwrap_or_default();
-            let nanos =
-                read("schedstat").split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(0);
-            let name = format!("{} {}", read("comm").trim(), task.file_name().to_string_lossy());
-            threads.push((name, Duration::from_nanos(nanos)));
+            let (ran, waited) = schedule(&read("schedstat"));
+            threads.push(Times { thread: task.file_name().to_string_lossy().into_owned(), ran, waited });
         }
-        threads.sort();
         Ok(threads)
     }
 

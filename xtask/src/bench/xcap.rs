@@ -189,7 +189,7 @@ where
     took.sort();
     let rank = |share: usize| took.get(took.len() * share / 100).copied();
     let (p50, p99) = (rank(50), rank(99));
-    Ok(Cost { operations, cpu, generator: own, wall, p50, p99, retransmissions: 0, wrong: 0 })
+    Ok(Cost { operations, cpu, generator: own, wall, p50, p99, calm: None, retransmissions: 0, wrong: 0 })
 }
 
 fn own_cpu() -> Result<Duration, String> {

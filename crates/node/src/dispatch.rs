@@ -404,6 +404,11 @@ impl Shard {
                 Aor::of(&uri).ok_or(Refused::NotOurs)?
             }
         };
+        self.ours(aor)
+    }
+
+    /// A user, if it is of one of our domains.
+    fn ours(&self, aor: Aor) -> Result<Aor, Refused> {
         match aor.domain() {
             Some(domain) if !self.settings.domains.iter().any(|own| own == domain) => Err(Refused::NotOurs),
             _ => Ok(aor),

@@ -117,7 +117,8 @@ impl ServerTransactions {
         put(&mut hash, method);
         // Protocol and sent-by, as written: a retransmission is the same octets.
         let field = request.get(Name::Via).unwrap_or_default();
-        put(&mut hash, &field[..field.find(';').unwrap_or(field.len())]);
+        let sent_by = field.bytes().position(|byte| byte == b';').unwrap_or(field.len());
+        put(&mut hash, &field[..sent_by]);
         if !via.has_cookie() {
             put(&mut hash, request.uri().unwrap_or_default());
             for name in [Name::To, Name::From, Name::CallId, Name::CSeq] {

@@ -52,7 +52,7 @@ impl Aor {
 
     /// The host; `None` for a telephone number.
     pub fn domain(&self) -> Option<&str> {
-        self.0.split_once('@').map(|(_, host)| host)
+        memchr::memchr(b'@', self.0.as_bytes()).map(|at| &self.0[at + 1..])
     }
 
     /// The user without escapes, or the telephone number. Bytes that are no UTF-8 are replaced; do not compare by it.

@@ -125,10 +125,11 @@ impl<'a> Message<'a> {
 
     fn check_call_id(&self) -> Result<(), Defect> {
         let call_id = self.required(Name::CallId, "Missing Call-ID")?;
-        let (front, back) =
-            call_id.split_once('@').map_or((call_id, None), |(front, back)| (front, Some(back)));
-        let is_word = |text: &str| !text.is_empty() && chars::all(text.as_bytes(), chars::WORD);
-        if is_word(front) && back.is_none_or(is_word) {
+        let text = call_id.as_bytes();
+        let front = chars::span(text, chars::WORD); // which has no `@` in it
+        let back = text.get(front + 1..).unwrap_or_default();
+        let is_at = text.get(front) == Some(&b'@') && !back.is_empty() && chars::all(back, chars::WORD);
+        if front > 0 && (front == text.len() || is_at) {
             return Ok(());
         }
         Err(self.bad(call_id, "Bad Call-ID", FieldError::new(0, "word, or word@word", "RFC 3261 §20.8")))

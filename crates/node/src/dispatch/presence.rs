@@ -22,7 +22,9 @@ impl Shard {
         out: &mut Effects,
     ) -> Result<(), Refused> {
         let request = asked.request;
-        let aor = self.our_aor(request)?;
+        // Most publish for themselves, and say so in the same words.
+        let own = caller.identities().first().filter(|own| request.uri() == Some(own.as_str()));
+        let aor = own.map_or_else(|| self.our_aor(request), |own| self.ours(own.clone()))?;
         let (_, _, package) = self.event(request)?;
         let Some(Role::Presence) = package.publish else { return Err(Refused::Event(self.allow_events())) };
         if !self.settings.entitlement.publish.has(caller.identities()) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use documents::pidf::{self, Presence};
 use documents::xcap_diff::{self, XcapDiff};
-use sip::{Limits, Message};
+use sip::{Limits, Message, Name};
 use sip_stack::Timestamp;
 use sip_stack::digest_client::Account;
 use sip_stack::endpoint::{Document, Settings};
@@ -59,6 +59,10 @@ pub(crate) enum Order {
     Follow {
         target: Identity,
         expires: Duration,
+        /// The event package with its parameters.
+        event: &'static str,
+        /// Who is asserted to ask, RFC 3325 §9.1.
+        asserted: Option<String>,
         /// Which documents: a resource list of their selectors, RFC 5875 §4.4.
         documents: Document,
         changes: broadcast::Sender<Followed>,
@@ -69,6 +73,11 @@ pub(crate) enum Order {
         expires: Duration,
         events: mpsc::UnboundedSender<WatchersEvent>,
         usage: oneshot::Sender<Usage>,
+    },
+    /// Other documents from now on.
+    Say {
+        usage: Usage,
+        documents: Document,
     },
     End {
         usage: Usage,
@@ -211,17 +220,21 @@ impl Engine {
                 let (watch, roster) = Roster::start(list, expires, events);
                 self.watch(watch, Owner::Roster(roster), usage).await;
             }
-            Order::Follow { target, expires, documents, changes, usage: reply } => {
+            Order::Follow { target, expires, event, asserted, documents, changes, usage: reply } => {
                 let watch = Watch {
                     target: target.aor().as_str().to_owned(),
-                    event: "xcap-diff".to_owned(),
+                    event: event.to_owned(),
                     accept: vec![xcap_diff::MEDIA_TYPE.to_owned()],
                     expires,
                     lists: subscriber::Lists::Unsupported,
-                    fields: Vec::new(),
+                    fields: asserted.map(|who| (Name::PAssertedIdentity, who)).into_iter().collect(),
                     body: Some(documents),
                 };
                 self.watch(watch, Owner::Follower(changes), reply).await;
+            }
+            Order::Say { usage, documents } => {
+                let actions = self.agent.say(now, usage, documents);
+                self.perform(actions, None).await;
             }
             Order::Inform { target, expires, events, usage } => {
                 let (watch, informed) = Informed::start(&target, expires, events);

@@ -45,7 +45,7 @@ pub enum Followed {
 /// A subscription to changes of documents, RFC 5875. Dropping the handle unsubscribes without waiting for the answer.
 #[derive(Debug)]
 pub struct Following {
-    _leash: Leash,
+    leash: Leash,
     changes: broadcast::Receiver<Followed>,
 }
 
@@ -54,12 +54,22 @@ impl Following {
         target: Identity,
         documents: &[String],
         expires: Duration,
+        manner: Manner,
         orders: &mpsc::UnboundedSender<Order>,
     ) -> Self {
         let (sender, changes) = broadcast::channel(BACKLOG);
         let documents = named(documents);
-        let order = |usage| Order::Follow { target, expires, documents, changes: sender, usage };
-        Self { _leash: Leash::order(orders, order), changes }
+        let event = if manner.patches { PATCHES } else { PACKAGE };
+        let asserted = manner.asserted.map(|identity| format!("<{}>", identity.aor()));
+        let order =
+            |usage| Order::Follow { target, expires, event, asserted, documents, changes: sender, usage };
+        Self { leash: Leash::order(orders, order), changes }
+    }
+
+    /// Follows these documents from now on, and no others; everything is told anew (RFC 5875 §4.4, §4.7).
+    pub async fn change(&mut self, documents: &[String]) {
+        let documents = named(documents);
+        self.leash.say(|usage| Order::Say { usage, documents }).await;
     }
 
     /// What happens next; `None` after [`Followed::Over`], or if the client was closed.
@@ -71,6 +81,18 @@ impl Following {
         }
     }
 }
+
+/// How documents are followed.
+#[derive(Clone, Debug, Default)]
+pub struct Manner {
+    /// Changes are told as patches from one version to the next, as far as the server knows how (RFC 5875 §4.3).
+    pub patches: bool,
+    /// Who asks, for a server that takes our word for it (RFC 3325).
+    pub asserted: Option<Identity>,
+}
+
+const PACKAGE: &str = "xcap-diff";
+const PATCHES: &str = "xcap-diff;diff-processing=aggregate";
 
 /// The list that names the documents, RFC 5875 §4.4.
 fn named(documents: &[String]) -> Document {

@@ -53,6 +53,16 @@ impl Leash {
         Self { usage: Some(usage), orders: orders.clone() }
     }
 
+    /// Orders something of the subscription, once it has a name.
+    pub(crate) async fn say(&mut self, order: impl FnOnce(Usage) -> Order) {
+        let Some(reply) = self.usage.take() else { return };
+        let Ok(usage) = reply.await else { return };
+        let _ = self.orders.send(order(usage));
+        let (name, named) = oneshot::channel();
+        let _ = name.send(usage);
+        self.usage = Some(named);
+    }
+
     /// Ends the subscription.
     pub(crate) async fn unsubscribe(&mut self) {
         let Some(usage) = self.usage.take() else { return };

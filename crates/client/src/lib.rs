@@ -47,7 +47,7 @@ use tokio::task::JoinHandle;
 pub use documents::pidf::{Basic, Presence, Summary};
 pub use documents::{rules::SubHandling, watcherinfo};
 pub use error::{ConnectError, FetchError, PublishError};
-pub use following::{Followed, Following};
+pub use following::{Followed, Following, Manner};
 pub use identity::{Identity, IdentityError};
 pub use informing::{Informing, Watchers, WatchersEvent};
 pub use leash::Subscribed;
@@ -134,7 +134,12 @@ impl Client {
     /// Follows documents of a user, named as below the XCAP root and escaped as in a URI:
     /// `resource-lists/users/sip:alice@example.com/index`, a part of one, or all below a path that ends with a slash.
     pub fn follow(&self, target: Identity, documents: &[String]) -> Following {
-        Following::start(target, documents, self.options.subscription, &self.orders)
+        self.follow_as(target, documents, Manner::default())
+    }
+
+    /// As [`Client::follow`], in a certain manner.
+    pub fn follow_as(&self, target: Identity, documents: &[String], manner: Manner) -> Following {
+        Following::start(target, documents, self.options.subscription, manner, &self.orders)
     }
 
     /// Fetches the presence of a presentity once.

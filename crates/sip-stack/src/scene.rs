@@ -154,6 +154,11 @@ impl Scene {
         self.apply(actions);
     }
 
+    pub(crate) fn say(&mut self, body: &str) {
+        let actions = self.agent.say(self.now, self.usage, document(body));
+        self.apply(actions);
+    }
+
     pub(crate) fn end(&mut self) {
         let actions = self.agent.end(self.now, self.usage);
         self.apply(actions);

@@ -87,6 +87,8 @@ pub struct Subscriber {
     /// When to subscribe or refresh next.
     next_at: Option<Timestamp>,
     live_since: Option<Timestamp>,
+    /// The body is another than the one that was sent: it is sent as soon as there is a dialog to do so in.
+    unsaid: bool,
     backoff: Backoff,
     challenges: u8,
 }
@@ -139,6 +141,7 @@ impl Subscriber {
             expires_at: None,
             next_at: Some(now),
             live_since: None,
+            unsaid: false,
             backoff: Backoff::default(),
             challenges: 0,
         };
@@ -181,6 +184,14 @@ impl Subscriber {
         if self.phase == Phase::Live {
             self.next_at = Some(now);
         }
+        self.advance(now, endpoint)
+    }
+
+    /// Another body from now on, such as other documents (RFC 5875 §4.4): a live subscription is refreshed with it at once, and
+    /// one that is being made as soon as it lives.
+    pub fn say(&mut self, now: Timestamp, body: Document, endpoint: &mut Endpoint) -> Vec<Effect<Report>> {
+        self.watch.body = Some(body);
+        self.unsaid = true;
         self.advance(now, endpoint)
     }
 
@@ -317,10 +328,13 @@ impl Subscriber {
 
     /// Sends the SUBSCRIBE that is due, unless one is awaited.
     fn advance(&mut self, now: Timestamp, endpoint: &mut Endpoint) -> Vec<Effect<Report>> {
+        if self.unsaid && self.phase == Phase::Live && !self.is_waiting() {
+            self.next_at = Some(now);
+        }
         if self.is_waiting() || self.next_at.is_none_or(|next_at| next_at > now) {
             return Vec::new();
         }
-        self.next_at = None;
+        (self.next_at, self.unsaid) = (None, false);
         let expires = match self.phase {
             Phase::Over => return Vec::new(),
             Phase::Leaving | Phase::Left => Duration::ZERO,

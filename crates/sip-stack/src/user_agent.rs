@@ -140,6 +140,14 @@ impl UserAgent {
         })
     }
 
+    /// Gives a subscription another body, see [`Subscriber::say`].
+    pub fn say(&mut self, now: Timestamp, usage: Usage, body: Document) -> Vec<Action> {
+        self.each(usage, |machine, endpoint| match machine {
+            Machine::Publisher(_) => (Vec::new(), Vec::new()),
+            Machine::Subscriber(subscriber) => (Vec::new(), subscriber.say(now, body, endpoint)),
+        })
+    }
+
     /// Forgets a publication or subscription without a word to anybody: at the server it lives until it expires.
     pub fn abandon(&mut self, usage: Usage) {
         if let Some(entry) = self.usages.remove(&usage) {

@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, WWW_AUTHENTICATE,
+    AUTHORIZATION, CONTENT_TYPE, ETAG as ETAG_FIELD, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
+    IF_NONE_MATCH, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, WWW_AUTHENTICATE,
 };
 use hyper::{Method, Request};
 use sip_stack::digest_client::{Account, DigestClient, Outcome};
 use sip_stack::mac::Random;
-use xcap::Conflict;
+use xcap::{Conflict, ETag};
 
 use super::{Resource, XdmError};
 use crate::web::{Address, Bounds, Reply, Trust, TrustError, Web};
@@ -20,6 +20,12 @@ use crate::{ConnectError, Identity};
 
 /// The field by which a client says as whom it acts.
 const INTENDED: HeaderName = HeaderName::from_static("x-3gpp-intended-identity");
+
+/// The fields by which one whose word is taken says who asks; both occur.
+const ASSERTED: [HeaderName; 2] = [
+    HeaderName::from_static("x-3gpp-asserted-identity"),
+    HeaderName::from_static("x-xcap-asserted-identity"),
+];
 
 /// Who the user is, and where the documents are.
 #[derive(Clone)]
@@ -90,6 +96,7 @@ pub struct Put {
 pub struct XdmClient {
     identity: Identity,
     web: Web,
+    has_account: bool,
     /// Challenges met, and randomness for the answers.
     digest: Mutex<(DigestClient, Random)>,
 }
@@ -103,6 +110,7 @@ impl XdmClient {
         getrandom::fill(&mut seed).map_err(|_| OpenError::Randomness(ConnectError::Randomness))?;
         Ok(Self {
             identity: options.identity,
+            has_account: account.is_some(),
             web: Web::new(options.root, &options.trust, options.bounds)?,
             digest: Mutex::new((DigestClient::new(account), Random::new(seed))),
         })
@@ -123,13 +131,34 @@ impl XdmClient {
         let reply = self.ask(Method::GET, resource, HeaderMap::new(), Bytes::new()).await?;
         match reply.status.as_u16() {
             200 => Ok(Some(Found {
-                etag: text(&reply.headers, &ETAG),
+                etag: text(&reply.headers, &ETAG_FIELD),
                 media_type: text(&reply.headers, &CONTENT_TYPE).unwrap_or_default(),
                 body: reply.body,
             })),
             404 => Ok(None),
             _ => Err(refusal(&reply)),
         }
+    }
+
+    /// Asks for a document by its path below the XCAP root, as it stands in a URI. `unless` is a version that need not be sent
+    /// again; `asserted` says who asks, to a server that takes our word for it. The answer is given as it is: only challenges
+    /// are dealt with here, and no redirection is followed.
+    pub async fn fetch(
+        &self,
+        path: &str,
+        unless: Option<&ETag>,
+        asserted: Option<&Identity>,
+    ) -> Result<Reply, XdmError> {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = unless.and_then(|etag| HeaderValue::try_from(etag.to_header()).ok()) {
+            headers.insert(IF_NONE_MATCH, value);
+        }
+        let asserted = asserted.map(|identity| format!("\"{}\"", identity.aor()));
+        if let Some(value) = asserted.and_then(|asserted| HeaderValue::try_from(asserted).ok()) {
+            ASSERTED.into_iter().for_each(|name| _ = headers.insert(name, value.clone()));
+        }
+        let target = format!("{}/{path}", self.web.address().path);
+        self.ask_at(Method::GET, &target, headers, Bytes::new(), self.has_account).await
     }
 
     /// Makes or replaces.
@@ -157,7 +186,9 @@ impl XdmClient {
         }
         let reply = self.ask(Method::PUT, resource, headers, body.into()).await?;
         match reply.status.as_u16() {
-            status @ (200 | 201) => Ok(Put { created: status == 201, etag: text(&reply.headers, &ETAG) }),
+            status @ (200 | 201) => {
+                Ok(Put { created: status == 201, etag: text(&reply.headers, &ETAG_FIELD) })
+            }
             _ => Err(refusal(&reply)),
         }
     }
@@ -181,9 +212,20 @@ impl XdmClient {
         body: Bytes,
     ) -> Result<Reply, XdmError> {
         let target = format!("{}{}", self.web.address().path, resource.target(&self.identity));
+        self.ask_at(method, &target, headers, body, true).await
+    }
+
+    async fn ask_at(
+        &self,
+        method: Method,
+        target: &str,
+        headers: HeaderMap,
+        body: Bytes,
+        intends: bool,
+    ) -> Result<Reply, XdmError> {
         // A challenge for what is still the old nonce is answered once more.
         for _ in 0..3 {
-            let (request, answered) = self.request(&method, &target, &headers, &body);
+            let (request, answered) = self.request(&method, target, &headers, &body, intends);
             let reply = self.web.ask(request).await?;
             if !matches!(reply.status.as_u16(), 401 | 407) {
                 return Ok(reply);
@@ -208,6 +250,7 @@ impl XdmClient {
         target: &str,
         headers: &HeaderMap,
         body: &Bytes,
+        intends: bool,
     ) -> (Request<Full<Bytes>>, bool) {
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = method.clone();
@@ -216,7 +259,8 @@ impl XdmClient {
         }
         let fields = request.headers_mut();
         fields.clone_from(headers);
-        if let Ok(value) = HeaderValue::try_from(format!("\"{}\"", self.identity.aor())) {
+        let intended = intends.then(|| format!("\"{}\"", self.identity.aor()));
+        if let Some(value) = intended.and_then(|intended| HeaderValue::try_from(intended).ok()) {
             fields.insert(INTENDED, value);
         }
         let mut digest = self.digest();

@@ -351,3 +351,33 @@ fn a_new_subscription_after_a_long_one_comes_at_once_again() {
         assert_eq!(scene.sent.len(), 1);
     }
 }
+
+#[test]
+fn another_body_is_said_as_soon_as_there_is_a_dialog_and_once() {
+    let mut scene = Scene::watching(600);
+    let first = scene.take();
+    assert_eq!(first.body(), "");
+    scene.say("one"); // while the answer is awaited
+    assert!(scene.sent.is_empty());
+    scene.respond(&first, 200, &["Expires: 600"]);
+    assert!(scene.sent.is_empty(), "there is no dialog before the NOTIFY");
+    scene.notify(&first, 1, "active;expires=600", &[]);
+    let second = scene.take();
+    assert_eq!((second.body(), second.get(Name::CallId)), ("one".to_owned(), first.get(Name::CallId)));
+    scene.say("two");
+    scene.say("three");
+    assert!(scene.sent.is_empty(), "one request at a time");
+    scene.respond(&second, 200, &["Expires: 600"]);
+    let third = scene.take();
+    assert_eq!((third.body(), third.cseq()), ("three".to_owned(), second.cseq() + 1));
+    scene.respond(&third, 200, &["Expires: 600"]);
+    assert!(scene.sent.is_empty());
+    // What is refreshed, and what is made anew after an end, says the same.
+    scene.notify(&first, 2, "active;expires=600", &[]);
+    let refresh = scene.pass_until_sent();
+    assert_eq!(refresh.body(), "three");
+    scene.respond(&refresh, 481, &[]);
+    let anew = scene.pass_until_sent();
+    assert_eq!(anew.body(), "three");
+    assert_ne!(anew.get(Name::CallId), first.get(Name::CallId));
+}

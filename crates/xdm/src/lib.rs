@@ -46,6 +46,7 @@ mod principal;
 pub mod proxy;
 mod reading;
 mod refusal;
+pub mod remote;
 mod request;
 mod search;
 mod settings;

@@ -7,7 +7,7 @@ use presence::{Ruling, Standing};
 use sip::Aor;
 use sip_stack::Flow;
 use sip_stack::subscriptions::Content;
-use xcap::{Found, Want};
+use xcap::{Found, Tree, Want};
 
 use crate::door::ShardId;
 use crate::letters::Letter;
@@ -76,6 +76,8 @@ pub enum Question {
     Documents(Want),
     /// Which list services have this address-of-record, whoever's they are: RFC 4826 §4.5.
     Services(Aor),
+    /// No question: this shard needs nothing of a tree any more, until it asks again. Only said of trees that may be elsewhere.
+    Release(Tree),
 }
 
 /// What the document store says to a question of its kind.
@@ -126,6 +128,11 @@ impl Effects {
     /// Asks for the list services of an address-of-record.
     pub(crate) fn ask_services(&mut self, owner: Owner, aor: Aor) {
         self.enquiries.push(Enquiry { question: Question::Services(aor), owner });
+    }
+
+    /// Says that nothing of a tree is needed.
+    pub(crate) fn release(&mut self, owner: Owner, tree: Tree) {
+        self.enquiries.push(Enquiry { question: Question::Release(tree), owner });
     }
 
     /// Takes the questions to the document store, in order.

@@ -190,6 +190,8 @@ metrics! {
     list_left_out: Counter,
     /// Entries beyond the limit of a list, each time that there were more or fewer: their watchers are told how many.
     list_omitted: Counter,
+    /// References in lists by an XCAP root that is not known, or not one of the server that has the document: nobody was asked.
+    list_unknown_roots: Counter,
     /// Back-end subscriptions to other domains that have a state to show.
     backend_active: Gauge,
     /// Back-end subscriptions to other domains that nobody has decided on.

@@ -236,8 +236,15 @@ impl Owners {
         }
     }
 
-    /// From now on an owner hears of changes in some trees, and not of those in others.
-    pub(crate) fn follow(&mut self, owner: Owner, follow: &mut Vec<Tree>, unfollow: &mut Vec<Tree>) {
+    /// From now on an owner hears of changes in some trees, and not of those in others. Gives those that nobody follows any
+    /// more.
+    pub(crate) fn follow(
+        &mut self,
+        owner: Owner,
+        follow: &mut Vec<Tree>,
+        unfollow: &mut Vec<Tree>,
+    ) -> Vec<Tree> {
+        let mut left = Vec::new();
         for tree in follow.drain(..) {
             match self.interests.entry(tree) {
                 Entry::Occupied(mut interested) => _ = interested.get_mut().insert(owner),
@@ -252,10 +259,20 @@ impl Owners {
                 interested.get_mut().remove(&owner);
                 if interested.get().is_empty() {
                     self.attention.remove(interested.key());
-                    interested.remove();
+                    left.push(interested.remove_entry().0);
                 }
             }
         }
+        left
+    }
+
+    /// Whether an owner hears of changes in a tree.
+    pub(crate) fn needs(&self, tree: &Tree) -> bool {
+        let user = match tree {
+            Tree::User(xui) => Aor::parse(xui).ok(),
+            Tree::Global => None,
+        };
+        self.interests.contains_key(tree) || user.is_some_and(|user| self.presentities.find(&user).is_some())
     }
 
     /// A subscription, while it lives.

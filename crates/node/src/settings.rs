@@ -166,8 +166,8 @@ pub struct Lists {
     pub policy: rls::service::Policy,
     /// Whose lists a user's lists may refer to.
     pub references: rls::service::Policy,
-    /// Our own XCAP roots, without a slash at their end; none: whatever a document gives for one.
-    pub roots: Vec<String>,
+    /// The XCAP roots that references in lists may name.
+    pub roots: xcap::Roots,
     /// Changes within this time after a NOTIFY become one.
     pub window: Duration,
     /// Octets of one NOTIFY.
@@ -191,7 +191,7 @@ impl Default for Lists {
             template: Template::parse("<xui>;pres-list=<id>").expect("the form that is read"),
             policy: rls::service::Policy::Owner,
             references: rls::service::Policy::Owner,
-            roots: Vec::new(),
+            roots: xcap::Roots::any(),
             window: Duration::from_secs(1),
             notify_max: 64_000,
             subscriptions_max: 16,
@@ -263,6 +263,12 @@ impl Settings {
     /// Whether a user is one of our domains.
     pub(crate) fn is_ours(&self, aor: &Aor) -> bool {
         aor.domain().is_none_or(|domain| self.domains.iter().any(|own| own == domain))
+    }
+
+    /// Whether documents of a tree may be at another document server.
+    pub(crate) fn may_be_remote(&self, tree: &xcap::Tree) -> bool {
+        let lists = self.lists.as_ref().is_some_and(|lists| lists.roots.may_be_remote(tree));
+        lists || self.policy.roots.may_be_remote(tree)
     }
 
     /// Whether users of another domain are reached.

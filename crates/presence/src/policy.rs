@@ -3,6 +3,7 @@
 
 use sip::Aor;
 use sip_stack::auth::Entitled;
+use xcap::Roots;
 
 use crate::composition;
 use crate::rules::{Decision, Defaults};
@@ -38,8 +39,8 @@ pub struct Policy {
     pub defaults: Defaults,
     /// How several publications become one document.
     pub composition: composition::Policy,
-    /// Our own XCAP roots, without a slash at their end: rules name lists by URIs under them.
-    pub roots: Vec<String>,
+    /// The XCAP roots that are known: rules name lists by URIs under them.
+    pub roots: Roots,
     /// Domains and addresses-of-record that may watch at all, before anybody's rules; empty for all.
     pub entitled: Entitled,
 }
@@ -51,7 +52,7 @@ impl Default for Policy {
             publish: Publish::Oneself,
             defaults: Defaults::default(),
             composition: composition::Policy::default(),
-            roots: Vec::new(),
+            roots: Roots::default(),
             entitled: Entitled::default(),
         }
     }

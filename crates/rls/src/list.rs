@@ -48,8 +48,8 @@ pub struct Terms<'a> {
     pub references: Policy,
     /// Which URIs say whose list they are.
     pub template: &'a Template,
-    /// Our own XCAP roots, without a slash at their end.
-    pub roots: &'a [String],
+    /// The XCAP roots that references may name.
+    pub roots: &'a xcap::Roots,
     /// How far a list is followed.
     pub flat: Limits,
     /// How large a document may be.

@@ -8,9 +8,12 @@ use documents::resource_lists::{
 };
 use documents::rls_services::{Service, Services, Source};
 use sip::{Aor, Uri, canonical, canonical_text};
-use xcap::{Branch, DocumentSelector, Reference, Tree};
+use xcap::{Branch, DocumentSelector, Reference, Roots, Tree};
 
 use crate::service::{Policy, Template, check};
+
+/// The application usage of resource lists, RFC 4826 §3.4.1.
+const LISTS: &str = "resource-lists";
 
 /// Where documents are at hand.
 pub trait Library<'a> {
@@ -37,12 +40,14 @@ pub struct Members {
     pub problems: Vec<Problem>,
     /// How many entries are beyond the limit.
     pub omitted: u32,
+    /// References by a root that is not known, or not one of the server that has the document. Nobody was asked.
+    pub foreign: usize,
 }
 
 /// The members of a service of `owner`, who has all these services.
 ///
 /// References lead to documents of the owner, to global ones, and to those of users who let the owner look into their
-/// lists, all under our own roots. Others are not followed: they would tell the owner what is in other
+/// lists, all under roots that are known, here or elsewhere. Others are not followed: they would tell the owner what is in other
 /// users' lists, or have us fetch whatever a document names. An entry that is itself a service of the owner stands for
 /// the members of that service; so does one of another user, if its URI says whose it is and it is for the watcher.
 pub fn members<'a>(
@@ -53,7 +58,7 @@ pub fn members<'a>(
     library: &dyn Library<'a>,
     limits: &Limits,
 ) -> Members {
-    let mut reader = Reader { owner: owner.clone(), following, library, documents: Vec::new() };
+    let mut reader = Reader { owner: owner.clone(), following, library, documents: Vec::new(), foreign: 0 };
     let mut catalogs = vec![Catalog::new(owner, services)];
     let mut members = Members::default();
     let mut seen = HashSet::new();
@@ -93,6 +98,7 @@ pub fn members<'a>(
     }
     members.omitted = omitted(&members.problems);
     members.documents = reader.documents;
+    members.foreign = reader.foreign;
     members
 }
 
@@ -114,9 +120,8 @@ fn is_subscribable(uri: &str) -> bool {
 /// How far lists are followed, and for whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Following<'a> {
-    /// Our own XCAP roots, without a slash at their end; without any, whatever a document gives for one will do, since all
-    /// that is read is here.
-    pub roots: &'a [String],
+    /// The XCAP roots that references may name.
+    pub roots: &'a Roots,
     /// Whose lists a user's lists may refer to.
     pub references: Policy,
     /// Which URIs say whose list they are.
@@ -156,19 +161,20 @@ struct Reader<'a, 'b> {
     following: &'b Following<'b>,
     library: &'b dyn Library<'a>,
     documents: Vec<DocumentSelector>,
+    foreign: usize,
 }
 
 impl<'a> References<'a> for Reader<'a, '_> {
     fn list(&mut self, anchor: &str) -> Resolved<&'a List> {
-        let path = match self.following.roots {
-            [] => below_any_root(anchor),
-            roots => roots.iter().find_map(|root| anchor.strip_prefix(&**root)?.strip_prefix('/')),
+        let Some(path) = self.following.roots.below(anchor, LISTS) else {
+            self.foreign += 1;
+            return Resolved::Missing;
         };
-        self.node(path, ResourceLists::list)
+        self.node(path, Some(anchor), ResourceLists::list)
     }
 
     fn entry(&mut self, reference: &str) -> Resolved<&'a Entry> {
-        self.node(Some(reference), ResourceLists::entry)
+        self.node(reference, None, ResourceLists::entry)
     }
 }
 
@@ -246,17 +252,20 @@ impl<'a> Reader<'a, '_> {
         Some(entries)
     }
 
-    /// What a path below an XCAP root names.
+    /// What a path below an XCAP root names. A URI that names it must do so by the right root.
     fn node<T>(
         &mut self,
-        path: Option<&str>,
+        path: &str,
+        uri: Option<&str>,
         select: impl FnOnce(&'a ResourceLists, &str) -> Option<T>,
     ) -> Resolved<T> {
-        let Some((document, selector)) =
-            path.and_then(|path| locate(path, &self.owner, self.following.references))
-        else {
+        let Some((document, selector)) = locate(path, &self.owner, self.following.references) else {
             return Resolved::Missing;
         };
+        if uri.is_some_and(|uri| !self.following.roots.leads_to(uri, &document)) {
+            self.foreign += 1;
+            return Resolved::Missing;
+        }
         let found = match self.library.resource_lists(&document) {
             Resolved::Found(lists) => select(lists, &selector).map_or(Resolved::Missing, Resolved::Found),
             Resolved::Missing => Resolved::Missing,
@@ -269,20 +278,12 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-/// The path below whatever root an HTTP URI gives: from the application usage on.
-fn below_any_root(anchor: &str) -> Option<&str> {
-    const USAGE: &str = "/resource-lists/";
-    let is_http = anchor.starts_with("http://") || anchor.starts_with("https://");
-    let at = anchor.find(USAGE).filter(|at| is_http && anchor.find("/~~/").is_some_and(|node| *at < node))?;
-    anchor.get(at + 1..)
-}
-
 /// The document that a path below the XCAP root names, and the node in it; none if the path is not of that kind, or leads
 /// where the owner has nothing to look for.
 fn locate(path: &str, owner: &Aor, references: Policy) -> Option<(DocumentSelector, String)> {
     let path = path.split_once('?').map_or(path, |(path, _)| path);
     let reference = Reference::split(path, None, &xcap::Limits::default()).ok()?;
-    if reference.auid != "resource-lists" {
+    if reference.auid != LISTS {
         return None;
     }
     let tree = match reference.branch? {
@@ -296,7 +297,7 @@ fn locate(path: &str, owner: &Aor, references: Policy) -> Option<(DocumentSelect
         Branch::Users => return None,
     };
     let selector = decoded(reference.node?)?;
-    let document = DocumentSelector { auid: "resource-lists".into(), tree, name: reference.name.into() };
+    let document = DocumentSelector { auid: LISTS.into(), tree, name: reference.name.into() };
     Some((document, selector))
 }
 
@@ -354,7 +355,8 @@ mod tests {
         let everybody = Everybody(others.collect());
         let template = template();
         let read = |library: &Everybody, policy| {
-            let following = Following { policy, ..following(&[], &template) };
+            let any = Roots::any();
+            let following = Following { policy, ..following(&any, &template) };
             let limits = Limits { references: 3, ..Limits::DEFAULT };
             let library: &Everybody = library;
             let members = members(&first, &first.services[0], &owner(0), &following, &library, &limits);
@@ -401,7 +403,7 @@ mod tests {
 
     fn read(service: &Service, shelf: &Shelf) -> Members {
         let owner = Aor::parse("sip:joe@example.com").expect("an address-of-record");
-        let roots = ["http://xcap.example.com", "https://xcap.example.com/root"].map(str::to_owned);
+        let roots = Roots::own(["http://xcap.example.com", "https://xcap.example.com/root"]);
         let services = Services { services: vec![service.clone()] };
         let (service, template) = (&services.services[0], template());
         members(&services, service, &owner, &following(&roots, &template), &shelf, &Limits::DEFAULT)
@@ -411,7 +413,7 @@ mod tests {
         Template::parse("<xui>;pres-list=<id>").expect("a template")
     }
 
-    fn following<'a>(roots: &'a [String], template: &'a Template) -> Following<'a> {
+    fn following<'a>(roots: &'a Roots, template: &'a Template) -> Following<'a> {
         let (references, policy) = (Policy::Owner, Policy::Owner);
         Following { roots, references, template, policy, watcher: (&[], "presence") }
     }
@@ -493,7 +495,7 @@ mod tests {
                 &services,
                 &services.services[0],
                 &owner,
-                &following(&["http://xcap.example.com".to_owned()], &template()),
+                &following(&Roots::own(["http://xcap.example.com"]), &template()),
                 &&shelf,
                 limits,
             )

@@ -64,4 +64,6 @@ pub struct Counts {
     pub left_out: u64,
     /// Entries beyond the limit of a list, each time that there were more or fewer.
     pub omitted: u64,
+    /// References by a root that is not known, or not one of the server that has the document: nobody was asked.
+    pub foreign: u64,
 }

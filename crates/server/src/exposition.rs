@@ -1,5 +1,6 @@
 //! The numbers as Prometheus text, exposition format 0.0.4.
 
+mod remote;
 mod web;
 
 use core::fmt::Write;
@@ -62,6 +63,7 @@ pub fn text(
     if let Some(entrance) = entrance {
         web::numbers(&mut out, status, entrance);
     }
+    remote::numbers(&mut out, status.remotes.get().map_or(&[], |remotes| remotes));
     gauge(
         &mut out,
         "rollcall_ready",

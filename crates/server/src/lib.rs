@@ -16,6 +16,7 @@ pub mod log;
 pub mod places;
 pub mod pump;
 mod question;
+pub mod remote_xdms;
 pub mod serve;
 pub mod server;
 pub mod standing;

@@ -10,6 +10,7 @@ use store::docs::{DocStore, wait};
 use xcap::{Found, Unavailable, Version, Want};
 
 use crate::pump::{Order, Post};
+use crate::remote_xdms::Remotes;
 use crate::xdms::archive::{Archive, Hearer};
 
 /// The way of shards to the documents.
@@ -58,22 +59,25 @@ impl Shelves for Empty {
 /// Who reads for the shards. It ends when all desks are gone.
 pub struct Reader {
     shelves: Arc<dyn Shelves>,
+    remotes: Remotes,
     asked: Receiver<(ShardId, Enquiry)>,
 }
 
 /// A desk, and who reads behind it.
-pub fn reader(shelves: Arc<dyn Shelves>) -> (Desk, Reader) {
+pub fn reader(shelves: Arc<dyn Shelves>, remotes: Remotes) -> (Desk, Reader) {
     let (desk, asked) = channel();
-    (Desk(desk), Reader { shelves, asked })
+    (Desk(desk), Reader { shelves, remotes, asked })
 }
 
 impl Reader {
     /// Answers until nobody asks any more.
     pub fn run(&self, post: &Post) {
         for (shard, enquiry) in &self.asked {
+            let Some(enquiry) = self.remotes.take(shard, enquiry) else { continue };
             let answer = match &enquiry.question {
                 Question::Documents(want) => self.shelves.read(want).map(Answer::Documents),
                 Question::Services(aor) => Ok(Answer::Services(self.shelves.services(aor))),
+                Question::Release(_) => continue,
             };
             let answer = answer.map_err(|error| {
                 tracing::warn!(%error, "documents cannot be read");

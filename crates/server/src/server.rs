@@ -30,6 +30,7 @@ use crate::places::Places;
 use crate::pump::bind::{BindError, datagram_ends, settle};
 use crate::pump::turn::Turn;
 use crate::pump::{Address, Order, Post, StreamDoor};
+use crate::remote_xdms::{self, RemoteError};
 use crate::status::{Phase, Status};
 use crate::writer::{self, StoreSlot};
 use crate::xdms::entrance::{Entrance, EntranceError};
@@ -51,6 +52,9 @@ pub enum StartError {
     /// The HTTP entrance does not open.
     #[error(transparent)]
     Entrance(#[from] EntranceError),
+    /// Documents elsewhere cannot be followed.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// The machine has no threads, files or randomness to give.
     #[error("{what}: {error}")]
     System {
@@ -147,7 +151,9 @@ impl Server {
             None
         };
         let shelves = entrance.as_ref().and_then(Entrance::documents);
-        let (library, reader) = library::reader(shelves.unwrap_or_else(|| Arc::new(library::Empty)));
+        let (remotes, errands, remote_boards) = remote_xdms::open(&config, clock, &post)?;
+        let shelves = shelves.unwrap_or_else(|| Arc::new(library::Empty));
+        let (library, reader) = library::reader(shelves, remotes);
 
         let draw = u64::from_be_bytes(*seed()?.first_chunk().expect("32 octets are more than 8"));
         let places = Places::new(&settings.listeners, draw, runtime.handle().clone(), post.clone())
@@ -159,6 +165,14 @@ impl Server {
         if let Some(auditor) = auditor {
             threads.spawn("audit", move || {
                 auditor.run();
+                Ok(())
+            })?;
+        }
+        let follows = !remote_boards.is_empty();
+        let _ = status.remotes.set(remote_boards);
+        if follows {
+            threads.spawn("remote-xdms", move || {
+                errands.run();
                 Ok(())
             })?;
         }

@@ -3,11 +3,12 @@
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use node::{Histogram, Metrics, Partition};
 
 use crate::audit::Counts;
+use crate::remote_xdms::RemoteBoard;
 
 /// A shard that has not turned for so long is stuck. An idle one turns every second.
 pub const STUCK_AFTER: Duration = Duration::from_secs(10);
@@ -154,6 +155,8 @@ pub struct Status {
     pub shards: Vec<Board>,
     /// The store's writer.
     pub store: StoreBoard,
+    /// Document servers elsewhere, once they are known.
+    pub remotes: OnceLock<Arc<[RemoteBoard]>>,
     /// The audit trail.
     pub audit: Arc<Counts>,
     phase: AtomicU8,
@@ -165,6 +168,7 @@ impl Status {
         Self {
             shards: (0..shards).map(|_| Board::default()).collect(),
             store: StoreBoard::default(),
+            remotes: OnceLock::new(),
             audit: Arc::default(),
             phase: AtomicU8::new(Phase::Starting as u8),
         }

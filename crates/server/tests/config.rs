@@ -52,6 +52,27 @@ fn the_defaults_are_safe() {
 }
 
 #[test]
+fn the_example_of_a_document_server_elsewhere_is_sound() {
+    let sources = Sources { file: Some(Path::new(EXAMPLES).join("remote-lists.toml")), set: Vec::new() };
+    let config = sources.load().unwrap();
+    assert!(config.check().is_ok());
+    let there = &config.remote_xdms.servers.0["lists"];
+    assert_eq!(there.has().usages, ["resource-lists".into()]);
+    assert!(there.subscribe.is_some() && there.password.is_some());
+    let mut wrong = config.clone();
+    wrong.remote_xdms.requests = 0;
+    wrong.remote_xdms.stale_rules = Duration::ZERO; // at once is a choice
+    let server = wrong.remote_xdms.servers.0.get_mut("lists").unwrap();
+    server.identity = None;
+    let problems = wrong.check().unwrap_err().to_string();
+    assert_eq!(problems.lines().count(), 2, "{problems}");
+    assert!(
+        problems.contains("requests must be above zero") && problems.contains("add identity"),
+        "{problems}"
+    );
+}
+
+#[test]
 fn open_mode_is_for_loopback_and_warned_of() {
     let sources = Sources { file: Some(Path::new(EXAMPLES).join("open.toml")), set: Vec::new() };
     let config = sources.load().unwrap();

@@ -112,6 +112,7 @@ impl Library {
         match question {
             Question::Documents(want) => self.read(want).map(Answer::Documents),
             Question::Services(aor) => self.services(aor).map(Answer::Services),
+            Question::Release(_) => Err(Unavailable), // nobody waits for it
         }
     }
 

@@ -37,7 +37,7 @@ fn settings(random: &mut Random) -> Arc<Settings> {
         policy: Policy {
             watch: Watch::Everyone,
             publish: PublishPolicy::Oneself,
-            roots: vec!["http://xcap.example.com".into()],
+            roots: xcap::Roots::own(["http://xcap.example.com"]),
             ..Policy::default()
         },
         publications: lifetimes,

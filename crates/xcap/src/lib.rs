@@ -34,6 +34,7 @@ mod put;
 mod put_attribute;
 mod reference;
 mod report;
+mod roots;
 mod selector;
 mod want;
 
@@ -48,5 +49,6 @@ pub use limits::Limits;
 pub use name::ExpandedName;
 pub use put::put;
 pub use reference::{Branch, Reference};
+pub use roots::{Home, Remote, Roots};
 pub use selector::{AttributeTest, NodeSelector, Step, Terminal};
 pub use want::{Followed, Found, Unavailable, Want};

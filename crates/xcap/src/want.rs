@@ -36,6 +36,14 @@ impl Want {
         }
     }
 
+    /// The application usage that it is about.
+    pub fn auid(&self) -> &str {
+        match self {
+            Self::Document(document) => &document.auid,
+            Self::Collection { auid, .. } => auid,
+        }
+    }
+
     /// Whether a document is one of those asked for.
     pub fn covers(&self, document: &DocumentSelector) -> bool {
         match self {

@@ -23,6 +23,8 @@ pub struct Settings {
     pub providers: BTreeSet<Aor>,
     /// The XCAP root URIs under which the server is reached, the one to be printed first, without a slash at the end.
     pub roots: Vec<Box<str>>,
+    /// XCAP roots of other document servers, to which documents here may refer.
+    pub others: Vec<Box<str>>,
     /// How much there may be.
     pub limits: Limits,
     /// What is refused although the IETF documents allow it.
@@ -101,9 +103,9 @@ impl Settings {
             && (!matches!(self.users, Users::Known(_)) || self.is_listed(user))
     }
 
-    /// The path of a URI below an XCAP root of ours, without its first slash.
+    /// The path of a URI below an XCAP root that documents may refer to, without its first slash.
     pub(crate) fn below_root<'u>(&self, uri: &'u str) -> Option<&'u str> {
-        self.roots.iter().find_map(|root| uri.strip_prefix(&**root)?.strip_prefix('/'))
+        self.roots.iter().chain(&self.others).find_map(|root| uri.strip_prefix(&**root)?.strip_prefix('/'))
     }
 
     /// Whether a domain, in lower case, is one of ours.

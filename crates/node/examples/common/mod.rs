@@ -95,6 +95,6 @@ pub(crate) fn resident() -> usize {
 fn nothing(question: &Question) -> Answer {
     match question {
         Question::Documents(_) => Answer::Documents(Vec::new()),
-        Question::Services(_) => Answer::Services(Vec::new()),
+        Question::Services(_) | Question::Release(_) => Answer::Services(Vec::new()),
     }
 }

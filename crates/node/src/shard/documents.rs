@@ -30,6 +30,9 @@ impl Shard {
         out: &mut Effects,
     ) {
         let owner = enquiry.owner;
+        if let Question::Release(_) = enquiry.question {
+            return;
+        }
         let refused = answer.is_err();
         if refused {
             self.deadlines.ask((now + ASK_AGAIN).next_quarter(), Wake::Documents(owner));
@@ -47,6 +50,7 @@ impl Shard {
             (Question::Services(_), Ok(Answer::Documents(_)) | Err(Unavailable)) => {
                 self.owners.services.answered(owner.place, None);
             }
+            (Question::Release(_), _) => {}
         }
         if refused || self.owners.is_ready(owner) {
             for parked in self.parking.take(owner) {

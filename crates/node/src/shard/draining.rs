@@ -3,6 +3,7 @@
 use sip::Aor;
 use sip_stack::interest::Asker;
 use sip_stack::subscriptions::{self, Gone, Stored};
+use xcap::Tree;
 
 use xdm::changes::Ask;
 
@@ -83,6 +84,7 @@ impl Shard {
         if let Some(aor) = forgotten {
             self.owners.services.forget(place);
             self.owners.presentities.remove(place, &aor);
+            self.release(owner, vec![Tree::User(aor.as_str().into())], out);
         }
     }
 
@@ -106,13 +108,15 @@ impl Shard {
         self.metrics.list_notify_split += counts.split;
         self.metrics.list_left_out += counts.left_out;
         self.metrics.list_omitted += counts.omitted;
+        self.metrics.list_unknown_roots += counts.foreign;
         self.metrics.virtuals(&counts.virtuals);
         outbox.sizes.drain(..).for_each(|size| self.metrics.list_sizes.record(size));
         outbox.told.drain(..).for_each(|told| self.metrics.list_changes_told.record(told));
         self.metrics.list_resources = self.metrics.list_resources.wrapping_add_signed(counts.resources);
         let (mut follow, mut unfollow) =
             (core::mem::take(&mut outbox.follow), core::mem::take(&mut outbox.unfollow));
-        self.owners.follow(owner, &mut follow, &mut unfollow);
+        let left = self.owners.follow(owner, &mut follow, &mut unfollow);
+        self.release(owner, left, out);
         (self.owners.list.follow, self.owners.list.unfollow) = (follow, unfollow);
         let mut asks = core::mem::take(&mut self.owners.list.asks);
         self.ask(place, &mut asks, out);
@@ -139,7 +143,8 @@ impl Shard {
         let forgotten = followers.is_empty().then(|| followers.aor().clone());
         let (mut follow, mut unfollow) =
             (core::mem::take(&mut outbox.follow), core::mem::take(&mut outbox.unfollow));
-        self.owners.follow(owner, &mut follow, &mut unfollow);
+        let left = self.owners.follow(owner, &mut follow, &mut unfollow);
+        self.release(owner, left, out);
         (self.owners.changes.follow, self.owners.changes.unfollow) = (follow, unfollow);
         let mut subscriptions = core::mem::take(&mut self.owners.changes.subscriptions);
         self.drain_subscriptions(owner, &mut subscriptions, out);
@@ -156,6 +161,15 @@ impl Shard {
         }
         if let Some(aor) = forgotten {
             self.owners.followers.remove(place, &aor);
+        }
+    }
+
+    /// Says of trees that may be elsewhere that nobody here needs them any more: whoever follows them there may stop.
+    fn release(&mut self, owner: Owner, trees: Vec<Tree>, out: &mut Effects) {
+        for tree in trees {
+            if self.settings.may_be_remote(&tree) && !self.owners.needs(&tree) {
+                out.release(owner, tree);
+            }
         }
     }
 

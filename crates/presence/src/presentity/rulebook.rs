@@ -8,7 +8,7 @@ use documents::pidf::Presence;
 use documents::resource_lists::ResourceLists;
 use sip::Aor;
 use sip_stack::Timestamp;
-use xcap::{Change, DocumentSelector, Followed, Found, Tree, Unavailable, Want};
+use xcap::{Change, DocumentSelector, Followed, Found, Roots, Tree, Unavailable, Want};
 
 use super::{Presentity, Terms};
 use crate::outbox::Outbox;
@@ -69,7 +69,7 @@ impl Rulebook {
     }
 
     /// Reads all documents anew. Rules may refer to lists: gives the want for them if they are not followed yet.
-    fn read(&mut self, presentity: &Aor, roots: &[String]) -> Option<Want> {
+    fn read(&mut self, presentity: &Aor, roots: &Roots) -> Option<Want> {
         self.authorization = self.authorization(&RULES);
         self.publication = self.authorization(&[PUBLICATION_RULES]);
         self.permanent = PERMANENT_NAMES.iter().find_map(|name| {

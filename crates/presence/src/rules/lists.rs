@@ -6,7 +6,7 @@ use documents::resource_lists::{
     Entry, External, Flat, Limits, List, Member, Problem, References, Resolved, ResourceLists, flatten,
 };
 use sip::Aor;
-use xcap::{Branch, Reference};
+use xcap::{Branch, DocumentSelector, Reference, Roots};
 
 use super::requester::{Lists, Members};
 
@@ -31,15 +31,15 @@ struct Membership {
 
 impl Memberships {
     /// Reads the lists that `anchors` name. `documents` are all resource lists documents of `owner`, by name, `None` where
-    /// one cannot be read; `roots` our own XCAP roots, without a slash at their end.
+    /// one cannot be read; `roots` the XCAP roots that are known.
     ///
-    /// A list of somebody else, or under a root that is not ours, is not followed: it would tell the presentity who is in
+    /// A list of somebody else, or under a root that is not known, is not followed: it would tell the presentity who is in
     /// it. Nobody knows then who is in it. One that is not there is empty. References within lists are followed, each once,
     /// within bounds (20 000 entries, 16 lists deep, 100 references); what they lead to is judged alike.
     pub fn read<'a>(
         anchors: impl IntoIterator<Item = &'a str>,
         owner: &Aor,
-        roots: &[String],
+        roots: &Roots,
         documents: &BTreeMap<String, Option<ResourceLists>>,
     ) -> Self {
         let read = |anchor: &str| {
@@ -70,7 +70,7 @@ fn external(anchor: &str) -> Member {
 
 struct Reader<'a, 'b> {
     owner: &'b Aor,
-    roots: &'b [String],
+    roots: &'b Roots,
     documents: &'a BTreeMap<String, Option<ResourceLists>>,
     /// A reference led to where we do not look, or to what cannot be read.
     lost: bool,
@@ -78,12 +78,11 @@ struct Reader<'a, 'b> {
 
 impl<'a> References<'a> for Reader<'a, '_> {
     fn list(&mut self, anchor: &str) -> Resolved<&'a List> {
-        let path = self.roots.iter().find_map(|root| anchor.strip_prefix(&**root)?.strip_prefix('/'));
-        self.node(path, ResourceLists::list)
+        self.node(self.roots.below(anchor, USAGE), Some(anchor), ResourceLists::list)
     }
 
     fn entry(&mut self, reference: &str) -> Resolved<&'a Entry> {
-        self.node(Some(reference), ResourceLists::entry)
+        self.node(Some(reference), None, ResourceLists::entry)
     }
 }
 
@@ -91,9 +90,14 @@ impl<'a> Reader<'a, '_> {
     fn node<T>(
         &mut self,
         path: Option<&str>,
+        uri: Option<&str>,
         select: impl FnOnce(&'a ResourceLists, &str) -> Option<T>,
     ) -> Resolved<T> {
         let located = path.and_then(|path| locate(path, self.owner));
+        let is_there = |name: &str, uri: &str| {
+            self.roots.leads_to(uri, &DocumentSelector::of_user(USAGE, self.owner.as_str(), name))
+        };
+        let located = located.filter(|(name, _)| uri.is_none_or(|uri| is_there(name, uri)));
         let Some((name, selector)) = located else {
             self.lost = true;
             return Resolved::Missing;
@@ -148,7 +152,7 @@ mod tests {
         };
         let documents = documents.iter().map(|(name, content)| ((*name).to_owned(), read(content))).collect();
         let owner = aor("sip:joe@example.com");
-        let lists = Memberships::read([list], &owner, &[ROOT.to_owned()], &documents);
+        let lists = Memberships::read([list], &owner, &Roots::own([ROOT]), &documents);
         users.iter().map(|user| lists.holds(list, &aor(user))).collect()
     }
 

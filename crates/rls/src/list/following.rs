@@ -107,7 +107,10 @@ impl Shelf {
             return None;
         }
         self.asked = false;
-        out.counts.left_out += read.as_ref().map_or(0, |(_, members)| members.problems.len() as u64);
+        if let Ok((_, members)) = &read {
+            out.counts.left_out += members.problems.len() as u64;
+            out.counts.foreign += members.foreign as u64;
+        }
         match read {
             Ok((service, members)) => {
                 let service = service.filter(|_| !members.missing);

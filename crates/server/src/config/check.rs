@@ -20,6 +20,7 @@ impl Config {
         self.check_presence_server(&mut found);
         self.check_resource_list_server(&mut found);
         self.check_authentication(&mut found);
+        self.check_remote_xdms(&mut found);
         self.check_entitlement(&mut found);
         self.check_limits(&mut found);
         self.check_web(&mut found);
@@ -146,6 +147,37 @@ impl Config {
         for (key, value) in above_zero {
             if value == 0 {
                 found.push(format!("resource-list-server: {key} must be above zero"));
+            }
+        }
+    }
+
+    fn check_remote_xdms(&self, found: &mut Vec<String>) {
+        let role = &self.remote_xdms;
+        for (key, value) in [
+            ("requests", role.requests),
+            ("resources", role.resources),
+            ("documents-max", role.documents_max),
+        ] {
+            if value == 0 {
+                found.push(format!("remote-xdms: {key} must be above zero"));
+            }
+        }
+        let second = Duration::from_secs(1);
+        for (key, value) in [("timeout", role.timeout), ("poll", role.poll), ("check", role.check)] {
+            if value < second {
+                found.push(format!("remote-xdms: {key}: a second at least"));
+            }
+        }
+        if role.expires < Duration::from_secs(60) {
+            found.push("remote-xdms: expires: a minute at least".to_owned());
+        }
+        if role.document_max.0 < 1024 {
+            found.push("remote-xdms: document-max must be at least 1024".to_owned());
+        }
+        for (name, server) in &role.servers.0 {
+            if server.identity.is_none() && (server.password.is_some() || server.trusted) {
+                let who = "password and trusted say how an identity is proven: add identity";
+                found.push(format!("remote-xdms: servers: {}: {who}", quoted(name)));
             }
         }
     }

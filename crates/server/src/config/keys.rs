@@ -8,7 +8,7 @@ use sip_stack::Protocol;
 
 use super::table::tables;
 use super::values::{
-    AdminListen, DeclaredUsage, Listen, Named, Network, Octets, Peer, Secret, WebListen, words,
+    AdminListen, DeclaredUsage, Listen, Named, Network, Octets, Peer, RemoteServer, Secret, WebListen, words,
 };
 
 words! {
@@ -350,6 +350,45 @@ tables! {
         references_max: usize = 100, reload;
         /// Largest list document.
         document_max: Octets = Octets(1 << 20), reload;
+    }
+
+    /// Document servers elsewhere, whose documents lists, rules and permanent state are taken from: fetched by XCAP, and
+    /// followed by SIP (`xcap-diff`, RFC 5875). Nobody is asked who does not stand here, whatever a document refers to.
+    RemoteXdms ["remote-xdms"] {
+        /// By a name of your choice: { lists = { root = "https://lists.example.com/xcap-root", usages = ["resource-lists"],
+        /// domains = ["example.com"], subscribe = "tcp:lists.example.com:5060", identity = "rls@example.com", password =
+        /// "secret" } }. The documents of these usages (none: all) of the users of these domains ("*": of everybody, and what
+        /// is global) are there, and not here. `names`: the XCAP roots by which documents refer to it, if those are others
+        /// than `root`. Without `subscribe` its documents are polled. `identity` must be let read them: proven by `password`,
+        /// or, where the server takes our word for it (`trusted = true`), by P-Asserted-Identity, X-3GPP-Asserted-Identity and
+        /// X-XCAP-Asserted-Identity; with neither, HTTP requests name nobody.
+        servers: Named<RemoteServer> = Named(BTreeMap::new()), restart;
+        /// Certificates (PEM) that the servers are checked against. Empty: the authorities that the machine trusts.
+        authorities: String = String::new(), restart;
+        /// A server must answer after this time. Above it, it counts as away.
+        timeout: Duration = Duration::from_secs(10), restart;
+        /// Largest document. A larger one is not taken; the one before counts on, as if it could not be confirmed.
+        document_max: Octets = Octets(1 << 20), restart;
+        /// Documents followed at one server. Above it: requests that need another one get 503 with Retry-After.
+        documents_max: usize = 200_000, restart;
+        /// Requests to one server at once; others wait.
+        requests: usize = 8, restart;
+        /// Documents and collections that one subscription names.
+        resources: usize = 100, restart;
+        /// Lifetime that is asked for of subscriptions to changes.
+        expires: Duration = minutes(10), restart;
+        /// Time between two looks at a document of whose changes nobody tells.
+        poll: Duration = minutes(1), restart;
+        /// Time between two looks at a document of whose changes a subscription tells, and before a server that refused one is
+        /// asked again.
+        check: Duration = minutes(15), restart;
+        /// While a server is away, its documents count for so long as they were; then a list has no members, and a state is
+        /// none.
+        stale: Duration = minutes(24 * 60), restart;
+        /// While a server is away, rules count for so long as they were; then they allow nothing.
+        stale_rules: Duration = minutes(5), restart;
+        /// The longest wait before another try, whatever the server asks for.
+        retry_max: Duration = minutes(5), restart;
     }
 
     /// Who may use which function at all, before anybody's rules: domains and users, such as

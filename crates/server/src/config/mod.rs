@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use keys::{
-    Admin, AggregationProxy, Authentication, Entitlement, General, Limits, Log, PresenceServer,
+    Admin, AggregationProxy, Authentication, Entitlement, General, Limits, Log, PresenceServer, RemoteXdms,
     ResourceListServer, Store, Xdm,
 };
 use nearest::nearest;
@@ -34,6 +34,8 @@ pub struct Config {
     pub aggregation_proxy: AggregationProxy,
     /// `[resource-list-server]`
     pub resource_list_server: ResourceListServer,
+    /// `[remote-xdms]`
+    pub remote_xdms: RemoteXdms,
     /// `[entitlement]`
     pub entitlement: Entitlement,
     /// `[authentication]`
@@ -164,13 +166,14 @@ fn read_file(path: &Path) -> Result<String, Problem> {
 
 impl Config {
     /// The tables in the order of the example; the first has no name.
-    pub fn tables(&self) -> [&dyn Table; 11] {
+    pub fn tables(&self) -> [&dyn Table; 12] {
         [
             &self.general,
             &self.presence_server,
             &self.resource_list_server,
             &self.xdm,
             &self.aggregation_proxy,
+            &self.remote_xdms,
             &self.entitlement,
             &self.authentication,
             &self.store,
@@ -180,13 +183,14 @@ impl Config {
         ]
     }
 
-    fn tables_mut(&mut self) -> [&mut dyn Table; 11] {
+    fn tables_mut(&mut self) -> [&mut dyn Table; 12] {
         [
             &mut self.general,
             &mut self.presence_server,
             &mut self.resource_list_server,
             &mut self.xdm,
             &mut self.aggregation_proxy,
+            &mut self.remote_xdms,
             &mut self.entitlement,
             &mut self.authentication,
             &mut self.store,
@@ -344,6 +348,7 @@ impl Config {
         self.xdm.adopt(&new.xdm);
         self.aggregation_proxy.adopt(&new.aggregation_proxy);
         self.resource_list_server.adopt(&new.resource_list_server);
+        self.remote_xdms.adopt(&new.remote_xdms);
         self.entitlement.adopt(&new.entitlement);
         self.authentication.adopt(&new.authentication);
         self.store.adopt(&new.store);

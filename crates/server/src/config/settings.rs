@@ -11,7 +11,7 @@ use sip_stack::digest_client::Account;
 
 use super::Config;
 use super::keys;
-use super::values::{Listen, Network, Peer, Secret, WebListen};
+use super::values::{Listen, Network, Peer, RemoteServer, Secret, WebListen};
 use crate::xdms::entrance;
 
 /// Users and domains as the file names them.
@@ -79,7 +79,7 @@ impl Config {
                     keys::Composition::Priority => composition::Policy::Priority,
                     keys::Composition::Single => composition::Policy::Single,
                 },
-                roots: self.xcap_roots(&self.aggregation_proxy.listen),
+                roots: self.roots(xcap::Roots::own(self.xcap_roots(&self.aggregation_proxy.listen))),
                 entitled: entitled(&self.entitlement.watch),
             },
             entitlement: node::Entitlement {
@@ -110,6 +110,11 @@ impl Config {
         })
     }
 
+    /// Our own roots, and those of document servers elsewhere.
+    fn roots(&self, own: xcap::Roots) -> xcap::Roots {
+        own.with_remotes(self.remote_xdms.servers.0.values().map(RemoteServer::has).collect())
+    }
+
     fn lists(&self) -> Option<Lists> {
         let role = &self.resource_list_server;
         let first = self.general.domains.first().map_or("localhost", String::as_str);
@@ -119,7 +124,10 @@ impl Config {
             template: rls::service::Template::parse(&role.service_uri_template)?,
             policy: policy(role.lists),
             references: policy(role.references),
-            roots: role.xcap_roots.clone(),
+            roots: self.roots(match &*role.xcap_roots {
+                [] => xcap::Roots::any(),
+                roots => xcap::Roots::own(roots.iter().cloned()),
+            }),
             window: role.aggregation,
             notify_max: role.notify_max.0,
             watched_max: role.subscriptions_max,

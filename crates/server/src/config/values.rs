@@ -5,6 +5,7 @@ mod peer;
 mod secret;
 mod usage;
 mod web;
+mod xdms;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ pub use peer::Peer;
 pub use secret::Secret;
 pub use usage::DeclaredUsage;
 pub use web::WebListen;
+pub use xdms::{Hop, RemoteServer};
 
 use super::nearest::nearest;
 

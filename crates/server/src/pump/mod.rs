@@ -40,6 +40,8 @@ pub enum Order {
     Documents(Box<Enquiry>, Result<Answer, Unavailable>),
     /// Documents have changed, in this order.
     Changed(Arc<[Committed]>),
+    /// A document of another document server has changed.
+    ChangedElsewhere(Arc<Change>),
     /// What an owner of another shard writes to one of this.
     Letter(Box<Letter>),
     /// Where a next hop leads that the shard asked for.

@@ -14,6 +14,7 @@ use transport::mailbox::Mailbox;
 use transport::poll::Poller;
 use transport::tcp::Streams;
 use transport::udp::UdpEnd;
+use xcap::{Change, Home};
 
 use super::bundle::{Bundle, Spare};
 use super::held::Held;
@@ -149,12 +150,17 @@ impl Turn {
                 self.shard.documents(now, &enquiry, found, &mut progress.effects);
             }
             Order::Changed(changes) => {
-                for committed in &*changes {
+                let roots = &self.settings.policy.roots;
+                // A document whose home is elsewhere is not made here.
+                let is_ours =
+                    |change: &Change| roots.home(&change.document.auid, &change.document.tree) == Home::Here;
+                for committed in changes.iter().filter(|committed| is_ours(&committed.change)) {
                     self.shard.changed(now, &committed.change, &mut progress.effects);
                 }
                 self.board().attention.heard();
                 self.board().heard.fetch_add(changes.len() as u64, Ordering::Relaxed);
             }
+            Order::ChangedElsewhere(change) => self.shard.changed(now, &change, &mut progress.effects),
             Order::Letter(letter) => self.shard.letter(now, *letter, &mut progress.effects),
             Order::Located(locate, places) => {
                 self.shard.located(now, &locate, &places, &mut progress.effects);

@@ -324,6 +324,7 @@ fn settings(config: &Config, addresses: &[WebListen]) -> Settings {
         services: shape(config),
         providers: providers(config),
         roots: config.xcap_roots(addresses).into_iter().map(String::into_boxed_str).collect(),
+        others: config.remote_xdms.servers.0.values().flat_map(|server| server.names()).collect(),
         limits: xdm::Limits {
             document: xdm.document_max.0,
             documents: xdm.documents_max,

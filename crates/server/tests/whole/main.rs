@@ -18,6 +18,7 @@ mod process;
 mod proxy;
 mod pump;
 mod recital;
+mod remote;
 mod rights;
 mod store;
 mod streams;

@@ -11,6 +11,7 @@ use sip::Aor;
 use sip_stack::Protocol;
 use sip_stack::auth::Entitled;
 use sip_stack::digest_client::Account;
+use xcap::{Remote, Roots};
 use xdm::{Declared, Xdms};
 
 use crate::flow::script::span;
@@ -31,7 +32,7 @@ pub(crate) fn defaults() -> Settings {
         policy: Policy {
             watch: Watch::Everyone,
             publish: PublishPolicy::Everyone,
-            roots: vec!["https://xcap.example.com".into()],
+            roots: Roots::own(["https://xcap.example.com"]),
             ..Policy::default()
         },
         pace: Duration::ZERO,
@@ -91,7 +92,7 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
         ["publications", min, default, max] => settings.publications = lifetimes(min, default, max)?,
         ["subscriptions", min, default, max] => settings.subscriptions = lifetimes(min, default, max)?,
         ["roots", roots @ ..] => {
-            settings.policy.roots = roots.iter().map(|root| (*root).to_owned()).collect();
+            settings.policy.roots = Roots::own(roots.iter().copied());
         }
         ["pace", time] => settings.pace = span(time)?,
         ["documents", "on"] => settings.documents = Some(Arc::new(Xdms::new(document_servers()))),
@@ -116,7 +117,15 @@ pub(crate) fn set(settings: &mut Settings, shards: &mut u16, words: &[String]) -
                 ["references", "owner"] => lists.references = ListPolicy::Owner,
                 ["references", "own-domain"] => lists.references = ListPolicy::OwnDomain,
                 ["references", "everyone"] => lists.references = ListPolicy::Everyone,
-                ["root", root] => lists.roots.push((*root).to_owned()),
+                ["root", root] => lists.roots = Roots::own([*root]),
+                ["remote", root, domain] => {
+                    let remote = Remote {
+                        names: vec![(*root).into()],
+                        domains: vec![(*domain).into()],
+                        ..Remote::default()
+                    };
+                    lists.roots = lists.roots.clone().with_remotes(vec![remote]);
+                }
                 ["window", time] => lists.window = span(time)?,
                 ["notify", octets] => lists.notify_max = number(octets)?,
                 ["watched", count] => lists.watched_max = number(count)?,

@@ -106,7 +106,7 @@ fn settings(random: &mut Random) -> Settings {
         policy: Policy {
             watch: Watch::Everyone,
             publish: PublishPolicy::Everyone,
-            roots: vec![ROOT.into()],
+            roots: xcap::Roots::own([ROOT]),
             ..Policy::default()
         },
         publications: lifetimes,

@@ -66,6 +66,7 @@ impl World {
             }
             "domains" => self.settings.domains = value.split_whitespace().map(Box::from).collect(),
             "roots" => self.settings.roots = value.split_whitespace().map(Box::from).collect(),
+            "others" => self.settings.others = value.split_whitespace().map(Box::from).collect(),
             "users" | "certain-users" => {
                 let known: Vec<String> = value.split_whitespace().map(str::to_owned).collect();
                 let knows = Arc::new(move |user: &Aor| known.iter().any(|known| known == user.as_str()));

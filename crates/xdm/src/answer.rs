@@ -66,7 +66,7 @@ impl Answer {
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
         let is_content = self.etag.is_some() && (self.status == 304 || self.content_type.is_some());
         let no_cache = is_content.then_some(("Cache-Control", Cow::Borrowed("no-cache")));
-        let etag = self.etag.as_ref().map(|etag| ("ETag", Cow::Owned(format!("\"{etag}\""))));
+        let etag = self.etag.as_ref().map(|etag| ("ETag", Cow::Owned(["\"", &*etag.0, "\""].concat())));
         let modified = self.modified.map(|at| ("Last-Modified", Cow::Owned(date::print(at))));
         let content_type = self.content_type.as_deref().map(|value| ("Content-Type", Cow::Borrowed(value)));
         let allow = self.allow.map(|value| ("Allow", Cow::Borrowed(value)));

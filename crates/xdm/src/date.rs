@@ -16,7 +16,28 @@ pub(crate) fn print(at: Timestamp) -> String {
     let weekday = DAYS[usize::try_from(seconds / DAY % 7).unwrap_or(0)];
     let name = MONTHS[month - 1];
     let (hour, minute, second) = time_of_day(seconds);
-    format!("{weekday}, {day:02} {name} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    // By hand: it is in every answer, and takes a tenth of what formatting takes.
+    let mut text = String::with_capacity(29);
+    for (before, number, digits) in [
+        ([weekday, ", "], day, 2),
+        ([" ", name], 0, 0),
+        ([" ", ""], year, 4),
+        ([" ", ""], hour, 2),
+        ([":", ""], minute, 2),
+        ([":", ""], second, 2),
+    ] {
+        before.iter().for_each(|part| text.push_str(part));
+        push_digits(&mut text, number, digits);
+    }
+    text.push_str(" GMT");
+    text
+}
+
+/// Prints the last so many digits of a number.
+fn push_digits(text: &mut String, number: u64, digits: u32) {
+    for place in (0..digits).rev() {
+        text.push(char::from(b'0' + (number / 10_u64.pow(place) % 10) as u8));
+    }
 }
 
 /// An RFC 3339 date-time in UTC, such as `1994-11-06T08:49:37Z`.

@@ -147,6 +147,9 @@ impl Xdms {
     /// The user whose rules must be asked, before a request is planned, what they let the caller do: its
     /// [`Request::standing`]. None if they do not count.
     pub fn presentity(&self, request: &Request<'_>) -> Option<Aor> {
+        if !matches!(request.principal, Principal::User(_)) || is_plainly_own(request) {
+            return None;
+        }
         let target = self.target(request.path, request.query).ok()?;
         let Tree::User(xui) = &target.document.tree else { return None };
         let rights = target.usage.rights(&target.document.tree);
@@ -157,8 +160,7 @@ impl Xdms {
         };
         let is_asked = matches!(right, Right::Watcher | Right::Handler)
             || target.place == Place::Generated(Generated::PublicationView);
-        let is_other = matches!(request.principal, Principal::User(_)) && !request.principal.is(xui);
-        if is_asked && is_other { Aor::parse(xui).ok() } else { None }
+        if is_asked && !request.principal.is(xui) { Aor::parse(xui).ok() } else { None }
     }
 
     /// The namespace of names without a prefix in node selectors, and the media type, of an application usage.
@@ -238,6 +240,14 @@ impl Xdms {
             selector,
         })
     }
+}
+
+/// Whether a path says in so many words that it is in the tree of the one who asks, as most do: then it need not be
+/// resolved to see that.
+fn is_plainly_own(request: &Request<'_>) -> bool {
+    let mut segments = request.path.splitn(5, '/');
+    let branch = (segments.next(), segments.nth(1));
+    branch == (Some(""), Some("users")) && segments.next().is_some_and(|xui| request.principal.is(xui))
 }
 
 /// What may be done there. Namespace bindings can only be read, RFC 4825 §7.10.

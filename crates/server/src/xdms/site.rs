@@ -310,6 +310,9 @@ fn owner(path: &str, face: Face) -> Option<Aor> {
 }
 
 fn percent_decoded(segment: &str) -> Option<String> {
+    if !segment.is_empty() && !segment.contains('%') {
+        return Some(segment.to_owned());
+    }
     let limits = xcap::Limits::default();
     // A reference decodes as the document servers do.
     let reference = format!("x/users/{segment}/x");
@@ -370,16 +373,30 @@ impl<'a> Asked<'a> {
     }
 }
 
+const NO_CACHE: &str = "no-cache";
+
+/// The name of a field of an answer. Those that most have are not read.
+fn field_name(name: &str) -> Option<HeaderName> {
+    match name {
+        "Content-Type" => Some(header::CONTENT_TYPE),
+        "ETag" => Some(header::ETAG),
+        "Last-Modified" => Some(header::LAST_MODIFIED),
+        "Cache-Control" => Some(header::CACHE_CONTROL),
+        other => HeaderName::try_from(other).ok(),
+    }
+}
+
 /// An answer of the document servers as HTTP.
 pub(super) fn fitted(answer: xdm::Answer) -> Answer {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut headers = Vec::with_capacity(8);
     for (name, value) in answer.fields() {
         let value = match value {
+            Cow::Borrowed(NO_CACHE) => Ok(HeaderValue::from_static(NO_CACHE)),
             Cow::Borrowed(value) => HeaderValue::from_str(value),
             Cow::Owned(value) => HeaderValue::try_from(value),
         };
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), value) {
+        if let (Some(name), Ok(value)) = (field_name(name), value) {
             headers.push((name, value));
         }
     }

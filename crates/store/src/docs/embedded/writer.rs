@@ -32,6 +32,8 @@ const COMPRESS_MIN: usize = 256;
 pub(crate) struct Writer<D: Disk> {
     shared: Arc<Shared<D>>,
     frames: Frames,
+    /// A body in the making; kept for its memory.
+    packed: Vec<u8>,
     compaction: Compaction,
     /// The head may end in bytes that nobody knows of: nothing may follow them, so the next group begins a segment.
     spoiled: bool,
@@ -46,7 +48,8 @@ pub(crate) fn start<D: Disk>(
 ) -> std::io::Result<JoinHandle<()>> {
     let shared = Arc::clone(shared);
     let frames = Frames::default();
-    let mut writer = Writer { shared, frames, compaction, spoiled: false, is_bare: false };
+    let packed = Vec::new();
+    let mut writer = Writer { shared, frames, packed, compaction, spoiled: false, is_bare: false };
     std::thread::Builder::new().name("docs-writer".into()).spawn(move || {
         let _closes = Closes(Arc::clone(&writer.shared));
         writer.run();
@@ -202,7 +205,13 @@ impl<D: Disk> Writer<D> {
             let (outcome, changes) = match decided {
                 Err(failed) => (Ok(failed), Vec::new()),
                 Ok(changes)
-                    if !encode(&mut self.frames, &changes, first, at, half_segment(&self.shared.options)) =>
+                    if !encode(
+                        (&mut self.frames, &mut self.packed),
+                        &changes,
+                        first,
+                        at,
+                        half_segment(&self.shared.options),
+                    ) =>
                 {
                     (Err(StoreError::TooLarge), Vec::new())
                 }
@@ -440,13 +449,18 @@ fn decide(commit: Commit, known: impl Fn(&DocumentSelector) -> Option<Known>) ->
 }
 
 /// Adds the changes of one commit as a frame; false, and nothing, if it would be longer than `limit`.
-fn encode(frames: &mut Frames, changes: &[New], first: Position, at: Timestamp, limit: usize) -> bool {
+fn encode(
+    (frames, packed): (&mut Frames, &mut Vec<u8>),
+    changes: &[New],
+    first: Position,
+    at: Timestamp,
+    limit: usize,
+) -> bool {
     if changes.is_empty() {
         return true;
     }
     let start = frames.length();
     frames.begin();
-    let mut packed = Vec::new();
     for (New { change, mime }, position) in changes.iter().zip(first.0..) {
         let mut record = Record::change(&change.document, Position(position), at);
         record.mime = mime.as_deref();
@@ -455,7 +469,7 @@ fn encode(frames: &mut Frames, changes: &[New], first: Position, at: Timestamp, 
             record.kind = Kind::Put;
             record.current = Some(&version.etag.0);
             record.plain_length = version.body.len() as u32; // limited by the options
-            (record.encoding, record.body) = pack(&version.body, &mut packed);
+            (record.encoding, record.body) = pack(&version.body, packed);
         }
         frames.add(&record);
     }
@@ -470,7 +484,10 @@ fn encode(frames: &mut Frames, changes: &[New], first: Position, at: Timestamp, 
 /// A body as it is stored: compressed where that saves a quarter.
 fn pack<'a>(body: &'a [u8], packed: &'a mut Vec<u8>) -> (Encoding, &'a [u8]) {
     if body.len() >= COMPRESS_MIN {
-        packed.resize(lz4_flex::block::get_maximum_output_size(body.len()), 0);
+        let room = lz4_flex::block::get_maximum_output_size(body.len());
+        if packed.len() < room {
+            packed.resize(room, 0);
+        }
         if let Ok(length) = lz4_flex::block::compress_into(body, packed)
             && length < body.len() / 4 * 3
         {

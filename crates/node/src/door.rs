@@ -238,6 +238,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_full_mailbox_is_told_to_requests_alone() {
+        use sip_stack::{Connection, Local};
+        let remote = ([192, 0, 2, 1], 5060).into();
+        let flow = Flow { protocol: Protocol::Udp, local: Local(0), remote, connection: Connection::NONE };
+        let told = |text: &str| -> Vec<String> {
+            let mut out = Effects::default();
+            overloaded(text.as_bytes(), flow, &Settings::default(), &mut out);
+            out.outgoing().map(|sent| String::from_utf8(sent.head.to_vec()).unwrap()).collect()
+        };
+        let message = |start: &str, method: &str| {
+            format!(
+                "{start}\r\nVia: SIP/2.0/UDP h:5060;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:a@h>\r\n\
+                 Call-ID: c\r\nCSeq: 1 {method}\r\n\r\n"
+            )
+        };
+        let [answer] = &told(&message("PUBLISH sip:a@h SIP/2.0", "PUBLISH"))[..] else {
+            panic!("one answer");
+        };
+        assert!(answer.starts_with("SIP/2.0 503 Service Unavailable\r\n"), "{answer}");
+        assert!(answer.contains("\r\nRetry-After: 30\r\n") && answer.contains(";tag="), "{answer}");
+        for nothing in
+            [message("ACK sip:a@h SIP/2.0", "ACK"), message("SIP/2.0 200 OK", "NOTIFY"), "x".into()]
+        {
+            assert_eq!(told(&nothing), [""; 0], "{nothing}");
+        }
+    }
+
+    #[test]
     fn a_branch_is_found_again_in_the_response() {
         let branch = Branch { shard: 3, transaction: 0x1234_5678_9abc_def0, life: 0xdead_beef };
         let text = branch.text();

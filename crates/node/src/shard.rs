@@ -223,11 +223,15 @@ impl Shard {
         }
         let peers = |settings: &Settings| settings.lists.as_ref().map(|lists| lists.foreign.clone());
         let others = peers(&settings) != peers(&self.settings);
+        let composes_else = settings.policy.composition != self.settings.policy.composition;
         self.settings = settings;
         self.count_watchers(out, Watchers::settle);
         for place in self.owners.presentities.places() {
             self.with_presentity(place, out, |presentity, terms, _, outbox| {
-                presentity.reauthorize(now, terms, outbox)
+                presentity.reauthorize(now, terms, outbox);
+                if composes_else {
+                    presentity.recomposed(now, terms, outbox);
+                }
             });
         }
         for place in self.owners.lists.places() {

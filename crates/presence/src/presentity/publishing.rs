@@ -135,6 +135,13 @@ impl Presentity {
         out.deadlines.push((until, publication.id));
     }
 
+    /// Publications are composed by other rules from now on.
+    pub fn recomposed(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
+        if self.is_ready() {
+            self.recompose(now, terms, out);
+        }
+    }
+
     /// The composed document is made anew, and whoever watches is owed a word if its view is another now.
     pub(super) fn recompose(&mut self, now: Timestamp, terms: &Terms<'_>, out: &mut Outbox) {
         let Self { aor, publications, rulebook, composer, .. } = self;

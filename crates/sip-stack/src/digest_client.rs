@@ -93,9 +93,15 @@ impl DigestClient {
             return Outcome::Unanswerable;
         }
         // A realm that knew our answer and calls it not stale does not know our password. One whose nonce we have
-        // not used yet has not refused anything.
-        let refused = |(key, (_, stale)): (&(bool, String), &(Session, bool))| {
-            answered && !stale && self.sessions.get(key).is_some_and(|session| session.count > 0)
+        // not used yet has not refused anything; and one that took the nonce before and now gives another has let it
+        // grow old, though many a server does not say so.
+        let refused = |(key, (offered, stale)): (&(bool, String), &(Session, bool))| {
+            let known = self.sessions.get(key).filter(|_| answered && !stale);
+            known.is_some_and(|known| match known.count {
+                0 => false,
+                1 => true,
+                _ => known.nonce == offered.nonce,
+            })
         };
         let is_refused = best.iter().any(refused);
         for (key, (session, _)) in best {
@@ -284,6 +290,32 @@ mod tests {
         authorize(&mut client);
         assert_eq!(challenge(&mut client, 401, &[MD5], true), Outcome::Refused);
         assert!(!authorize(&mut client).contains("Authorization"));
+    }
+
+    #[test]
+    fn a_nonce_that_served_before_grows_old_without_a_word() {
+        let mut client = client();
+        let another = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"";
+        challenge(&mut client, 401, &[MD5], false);
+        authorize(&mut client);
+        authorize(&mut client);
+        assert_eq!(challenge(&mut client, 401, &[another], true), Outcome::Retry);
+        assert!(authorize(&mut client).contains("nonce=\"n\""));
+        let third = another.replace("\"n\"", "\"o\"");
+        assert_eq!(
+            challenge(&mut client, 401, &[&third], true),
+            Outcome::Refused,
+            "the first answer to it was wrong"
+        );
+    }
+
+    #[test]
+    fn a_nonce_that_served_before_and_is_given_again_refuses() {
+        let mut client = client();
+        challenge(&mut client, 401, &[MD5], false);
+        authorize(&mut client);
+        authorize(&mut client);
+        assert_eq!(challenge(&mut client, 401, &[MD5], true), Outcome::Refused);
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Composer {
         Composition { document: Cow::Owned(builder.finish()), until }
     }
 
-    /// The sphere that all documents agree on which have one now, RFC 5025 §3.1.2.
+    /// The sphere that all documents agree on which have one now, RFC 5025 §3.1.2, in any case (RFC 4745 §7.3).
     pub fn sphere(
         &mut self,
         publications: &[Publication<Presence>],
@@ -117,7 +117,10 @@ impl Composer {
         let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
         let mut spheres = self.read.values().flat_map(|(_, outline)| outline.spheres(now));
         let first = spheres.next()?;
-        spheres.all(|other| other == first).then(|| first.to_owned())
+        let is_same = |other: &str| {
+            other.chars().flat_map(char::to_lowercase).eq(first.chars().flat_map(char::to_lowercase))
+        };
+        spheres.all(is_same).then(|| first.to_owned())
     }
 
     fn read_changes(&mut self, publications: &[Publication<Presence>], permanent: Option<&Presence>) {

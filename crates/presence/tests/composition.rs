@@ -239,6 +239,7 @@ fn the_sphere_is_what_all_documents_agree_on() {
         Composer::default().sphere(&publications, None, Timestamp::from_secs(now))
     };
     assert_eq!(sphere(&[&work, &none, &work], 0).as_deref(), Some("work"));
+    assert_eq!(sphere(&[&work, &person("<r:sphere>WORK</r:sphere>")], 0).as_deref(), Some("work"));
     assert_eq!(sphere(&[&home], 0).as_deref(), Some("home"));
     assert_eq!(sphere(&[&work, &home], 0), None);
     assert_eq!(sphere(&[&work, &home], 10).as_deref(), Some("work"));

@@ -22,6 +22,7 @@ fn naive_child(permissions: &Permissions, kind: &str, name: &str, text: &str) ->
         "dm:deviceID" => kind == "device" || permissions.attributes.contains(Attribute::DeviceId),
         "p:note" | "dm:note" => permissions.attributes.contains(Attribute::Note),
         "r:class" => permissions.attributes.contains(Attribute::Class),
+        "r:sphere" => permissions.attributes.contains(Attribute::Sphere),
         "r:mood" => permissions.attributes.contains(Attribute::Mood),
         "r:activities" => permissions.attributes.contains(Attribute::Activities),
         "op:willingness" => permissions.attributes.contains(Attribute::Willingness),

@@ -12,6 +12,7 @@ mod stage;
 
 pub use play::Deed;
 use script::Script;
+pub(crate) use shorthand::instant;
 
 /// Plays a flow: `Err` holds what the node said otherwise than expected, for people to read.
 pub fn run(text: &str) -> Result<(), String> {

@@ -140,7 +140,8 @@ fn uri(name: &str) -> String {
 }
 
 /// A time of the flow as documents write it. Flows begin at eight o'clock.
-fn instant(at: Duration) -> String {
+/// So long after the start of every flow and run, to the second, as XML has it.
+pub(crate) fn instant(at: Duration) -> String {
     let seconds = 8 * 3600 + at.as_secs();
     let (day, seconds) = (15 + seconds / 86_400, seconds % 86_400);
     format!("2027-01-{day:02}T{:02}:{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)

@@ -48,6 +48,8 @@ pub struct Tally {
     pub edits: u64,
     /// NOTIFYs that told less than was composed, and subscriptions that rules ended or put off.
     pub withheld: u64,
+    /// NOTIFYs by rules that held for the sphere or the time.
+    pub conditional: u64,
 }
 
 impl Tally {
@@ -61,6 +63,7 @@ impl Tally {
         self.converged += other.converged;
         self.edits += other.edits;
         self.withheld += other.withheld;
+        self.conditional += other.conditional;
     }
 }
 

@@ -7,11 +7,11 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use documents::rules::{Permissions, SubHandling};
+use documents::rules::SubHandling;
 use sip_stack::{Connection, Flow, Timestamp};
 
 use super::plan::{LIFETIME_MAX, LIFETIME_MIN};
-use super::ruling::Ruling;
+use super::ruling::{Decided, Ruling, When};
 use crate::model::{Component, naive, read};
 use crate::pidf;
 use crate::wire::{Message, address, parameter};
@@ -88,6 +88,9 @@ impl Reference {
         }
         for publications in self.publications.values_mut() {
             publications.retain(|publication| publication.expires_at + SLACK * 2 > now);
+        }
+        if self.rulings.values().any(|ruling| ruling.has_circumstances()) {
+            self.ruled(now);
         }
     }
 
@@ -218,29 +221,32 @@ impl Reference {
                 publications.push(Publication { entity_tag, components, changed_at: now, expires_at });
             }
         }
+        self.ruled(now);
         Ok(())
     }
 
     fn judge_subscribe(&self, now: Timestamp, request: &Message) -> Vec<u16> {
-        let (handling, _) = self.decide(request.uri().unwrap_or_default(), &Watcher::of(request));
-        let expected = match handling {
+        let decisions = self.decisions(request.uri().unwrap_or_default(), &Watcher::of(request), now);
+        let expected = decisions.iter().map(|decided| match decided.handling {
             SubHandling::Block => 403,
             _ if brief(request) => 423,
             SubHandling::Confirm => 202,
             SubHandling::PoliteBlock | SubHandling::Allow => 200,
-        };
+        });
         let Some(tag) = request.to_tag() else {
-            let mut allowed = vec![expected];
+            let mut allowed: Vec<u16> = expected.collect();
             allowed.extend(self.may_be_full(now, request).then_some(480));
             return allowed;
         };
         let key = (request.get("Call-ID").unwrap_or_default().to_owned(), tag.to_owned());
         let Some(dialog) = self.dialogs.get(&key) else { return vec![481] };
-        if dialog.ended.is_some() || dialog.expires_at + SLACK <= now || handling == SubHandling::Block {
+        let is_forbidden = decisions.iter().all(|decided| decided.handling == SubHandling::Block);
+        if dialog.ended.is_some() || dialog.expires_at + SLACK <= now || is_forbidden {
             return vec![481];
         }
         let cseq = request.cseq().map_or(0, |(number, _)| number);
-        let mut allowed = vec![if cseq <= dialog.cseq { 500 } else { expected }];
+        let mut allowed: Vec<u16> =
+            if cseq <= dialog.cseq { vec![500] } else { expected.filter(|status| *status != 403).collect() };
         if dialog.doubtful || dialog.forbidden || dialog.expires_at <= now {
             allowed.push(481);
         }
@@ -285,25 +291,29 @@ impl Reference {
             notify.from_tag().unwrap_or_default().to_owned(),
         );
         let dialog = self.dialogs.get(&key).ok_or("a NOTIFY in a dialog that was lost")?;
-        let (handling, _) = self.decide(&dialog.presentity, &dialog.watcher);
+        let decisions = self.decisions(&dialog.presentity, &dialog.watcher, now);
         let state = notify.get("Subscription-State").unwrap_or_default();
         let over = state.starts_with("terminated");
         let rejected = over && parameter(state, "reason") == Some("rejected");
-        let shows = !rejected && handling >= SubHandling::PoliteBlock;
-        if shows == notify.body.is_empty() {
-            return Err(format!("{state} with {} octets, but rules say {handling}", notify.body.len()));
+        let is_pending = state.starts_with("pending");
+        let told = told(&notify.body)?;
+        let is_by = |decided: &Decided| {
+            let shows = !rejected && decided.handling >= SubHandling::PoliteBlock;
+            shows != notify.body.is_empty()
+                && (over || is_pending == (decided.handling == SubHandling::Confirm))
+                && (!rejected || dialog.forbidden || decided.handling == SubHandling::Block)
+        };
+        if !decisions.iter().any(is_by) {
+            return Err(format!("{state} with {} octets, but rules say {decisions:?}", notify.body.len()));
         }
-        if !over && state.starts_with("pending") != (handling == SubHandling::Confirm) {
-            return Err(format!("{state}, but rules say {handling}"));
-        }
-        if rejected && !dialog.forbidden && handling != SubHandling::Block {
-            return Err(format!("{state}, but rules have never forbidden it"));
-        }
-        if !rejected && shows {
-            let told = told(&notify.body)?;
-            let certain = self.may_see(&dialog.presentity, &dialog.watcher, now);
-            let possible = self.may_see(&dialog.presentity, &dialog.watcher, now - SLACK);
-            if told != certain && told != possible && !between(&told, &certain, &possible) {
+        if !notify.body.is_empty() {
+            let shows = |decided: &Decided| {
+                let certain = self.shown(&dialog.presentity, decided, now);
+                let possible = self.shown(&dialog.presentity, decided, now - SLACK);
+                told == certain || told == possible || between(&told, &certain, &possible)
+            };
+            if !decisions.iter().filter(|decided| is_by(decided)).any(shows) {
+                let certain = self.may_see(&dialog.presentity, &dialog.watcher, now);
                 return Err(format!("a NOTIFY tells {told:?}, the reference shows {certain:?}"));
             }
         }
@@ -344,60 +354,109 @@ impl Reference {
         composed
     }
 
-    /// What becomes of a watcher by the rules of now, and what it is granted.
-    fn decide(&self, presentity: &str, watcher: &Watcher) -> (SubHandling, Permissions) {
-        let everything = || (SubHandling::Allow, Permissions::everything());
-        let ruling = self.rulings.get(presentity);
-        ruling.map_or_else(everything, |ruling| ruling.decide(&watcher.user, watcher.anonymous))
+    /// The sphere that all publications of a moment agree on which have one.
+    fn sphere(&self, presentity: &str, at: Timestamp) -> Option<&str> {
+        let live = self.of(presentity).filter(|publication| publication.expires_at > at);
+        let mut spheres =
+            live.flat_map(|publication| publication.components.iter()).filter_map(|it| it.one("r:sphere"));
+        let first = spheres.next()?;
+        spheres.all(|other| other.eq_ignore_ascii_case(first)).then_some(first)
+    }
+
+    /// What is decided about a watcher now.
+    fn decide(&self, presentity: &str, watcher: &Watcher, now: Timestamp) -> Decided {
+        let Some(ruling) = self.rulings.get(presentity) else { return Decided::everything() };
+        let when = When { now, sphere: self.sphere(presentity, now) };
+        ruling.decide(&watcher.user, watcher.anonymous, when)
+    }
+
+    /// What may be decided about a watcher now, as the node learns with some delay what ends by itself: of the sphere and of
+    /// the time, each by itself.
+    fn decisions(&self, presentity: &str, watcher: &Watcher, now: Timestamp) -> Vec<Decided> {
+        let mut decisions = vec![self.decide(presentity, watcher, now)];
+        let Some(ruling) = self.rulings.get(presentity).filter(|ruling| ruling.has_circumstances()) else {
+            return decisions;
+        };
+        let ends = self.of(presentity).map(|publication| publication.expires_at);
+        let edges = ends.chain(ruling.edges()).filter(|edge| *edge <= now && now - SLACK < *edge);
+        let times: Vec<Timestamp> = edges.chain([now, now - SLACK]).collect();
+        for of_sphere in &times {
+            let sphere = self.sphere(presentity, *of_sphere);
+            for of_time in &times {
+                let when = When { now: *of_time, sphere };
+                let decided = ruling.decide(&watcher.user, watcher.anonymous, when);
+                if !decisions.contains(&decided) {
+                    decisions.push(decided);
+                }
+            }
+        }
+        decisions
     }
 
     /// What a watcher may be told now.
     pub(super) fn may_see(&self, presentity: &str, watcher: &Watcher, now: Timestamp) -> Vec<String> {
-        let (handling, permissions) = self.decide(presentity, watcher);
-        match handling {
+        self.shown(presentity, &self.decide(presentity, watcher, now), now)
+    }
+
+    /// What of the state of a moment those are told about whom this is decided.
+    fn shown(&self, presentity: &str, decided: &Decided, at: Timestamp) -> Vec<String> {
+        match decided.handling {
             SubHandling::Block | SubHandling::Confirm | SubHandling::PoliteBlock => Vec::new(),
-            SubHandling::Allow => lines(&naive(&self.composed(presentity, now), &permissions)),
+            SubHandling::Allow => lines(&naive(&self.composed(presentity, at), &decided.shown)),
         }
     }
 
     /// Whether rules forbid a watcher to watch at all.
-    pub(super) fn forbids(&self, presentity: &str, watcher: &Watcher) -> bool {
-        self.decide(presentity, watcher).0 == SubHandling::Block
+    pub(super) fn forbids(&self, presentity: &str, watcher: &Watcher, now: Timestamp) -> bool {
+        self.decide(presentity, watcher, now).handling == SubHandling::Block
     }
 
     /// Whether a watcher is told less than there is.
     pub(super) fn withholds(&self, notify: &Message, now: Timestamp) -> bool {
-        let key = (notify.get("Call-ID").unwrap_or_default(), notify.from_tag().unwrap_or_default());
-        let dialog = self.dialogs.get(&(key.0.to_owned(), key.1.to_owned()));
-        dialog.is_some_and(|dialog| {
+        self.of_notify(notify).is_some_and(|dialog| {
             let seen = self.may_see(&dialog.presentity, &dialog.watcher, now);
-            seen != lines(&naive(&self.composed(&dialog.presentity, now), &Permissions::everything()))
+            seen != self.shown(&dialog.presentity, &Decided::everything(), now)
         })
     }
 
-    /// Rules have changed: who is forbidden to watch now may be ended, whatever comes after.
-    pub(super) fn ruled(&mut self) {
-        for dialog in self.dialogs.values_mut() {
-            let Some(ruling) = self.rulings.get(&dialog.presentity) else { continue };
-            let (handling, _) = ruling.decide(&dialog.watcher.user, dialog.watcher.anonymous);
-            dialog.forbidden |= handling == SubHandling::Block;
+    /// Whether what a watcher is told is for the sphere or the time.
+    pub(super) fn is_by_circumstances(&self, notify: &Message, now: Timestamp) -> bool {
+        self.of_notify(notify)
+            .is_some_and(|dialog| self.decide(&dialog.presentity, &dialog.watcher, now).by_circumstances)
+    }
+
+    fn of_notify(&self, notify: &Message) -> Option<&Dialog> {
+        let key = (notify.get("Call-ID").unwrap_or_default(), notify.from_tag().unwrap_or_default());
+        self.dialogs.get(&(key.0.to_owned(), key.1.to_owned()))
+    }
+
+    /// Rules, the sphere or the time are others: who is forbidden to watch now may be ended, whatever comes after.
+    pub(super) fn ruled(&mut self, now: Timestamp) {
+        let forbidden = |dialog: &Dialog| {
+            let decisions = self.decisions(&dialog.presentity, &dialog.watcher, now);
+            decisions.iter().any(|decided| decided.handling == SubHandling::Block)
+        };
+        let open = self.dialogs.iter().filter(|(_, dialog)| !dialog.forbidden);
+        let keys: Vec<_> = open.filter(|(_, dialog)| forbidden(dialog)).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.dialogs.get_mut(&key).expect("it was just found").forbidden = true;
         }
     }
 
     /// Goes back to what it was once, but for the rules.
-    pub(super) fn lose(&mut self, kept: &Self) {
+    pub(super) fn lose(&mut self, now: Timestamp, kept: &Self) {
         let rulings = core::mem::take(&mut self.rulings);
         self.clone_from(kept);
         self.rulings = rulings;
-        self.ruled();
+        self.ruled(now);
     }
 
     /// Whether the presentity has changed, or will, within a span around now.
     pub(super) fn is_restless(&self, presentity: &str, now: Timestamp, span: Duration) -> bool {
-        self.of(presentity).any(|publication| {
-            let ends = publication.expires_at;
-            publication.changed_at + span > now || (ends + span > now && ends <= now + SLACK)
-        })
+        let is_near = |edge: Timestamp| edge + span > now && edge <= now + SLACK;
+        self.of(presentity)
+            .any(|publication| publication.changed_at + span > now || is_near(publication.expires_at))
+            || self.rulings.get(presentity).is_some_and(|ruling| ruling.edges().any(is_near))
     }
 
     /// Whether the node must have told this subscription everything by now.

@@ -2,11 +2,15 @@
 //! as the documents that say the same.
 
 use core::fmt::Write as _;
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use documents::rules::{Attribute, Permissions, Selection, Selector, SubHandling, UserInput};
+use sip_stack::Timestamp;
 use xcap::DocumentSelector;
 
+use super::world::START;
+use crate::flow::instant;
 use crate::model::{Component, print, transformations};
 use crate::random::Random;
 
@@ -18,6 +22,8 @@ const RULES: [(&str, &str); 3] =
     [("org.openmobilealliance.pres-rules", "pres-rules"), ("pres-rules", "index"), ("pres-rules", "more")];
 /// Lists that rules may name, all in one document; the last is never there.
 const LISTS: [&str; 3] = ["friends", "foes", "nobody"];
+/// What rules may ask of the sphere: one, or one of two, in any case.
+const SPHERES: [&[&str]; 4] = [&["work"], &["HOME"], &["Work", "home"], &["nowhere"]];
 const FITS: &str = "a string takes what is written to it";
 
 /// Who a rule is for. The order is that of the OMA: rules of a later kind do not count where one of an earlier matches.
@@ -34,8 +40,28 @@ enum Who {
 #[derive(Clone, Debug)]
 struct Rule {
     who: Who,
+    /// Only while the presentity is in one of these spheres.
+    spheres: Option<&'static [&'static str]>,
+    /// Only in one of these spans, from the first instant to before the last.
+    spans: Vec<(Timestamp, Timestamp)>,
     handling: SubHandling,
     shown: Permissions,
+}
+
+/// What rules depend on besides who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct When<'a> {
+    pub(super) now: Timestamp,
+    /// The sphere that all publications agree on which have one.
+    pub(super) sphere: Option<&'a str>,
+}
+
+/// What a watcher is let do and see, and whether that is for the sphere or the time.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Decided {
+    pub(super) handling: SubHandling,
+    pub(super) shown: Permissions,
+    pub(super) by_circumstances: bool,
 }
 
 /// All that decides for one presentity.
@@ -58,7 +84,13 @@ pub(super) struct Edit {
 
 impl Ruling {
     /// Changes something.
-    pub(super) fn edit(&mut self, presentity: &str, users: &[String], random: &mut Random) -> Edit {
+    pub(super) fn edit(
+        &mut self,
+        now: Timestamp,
+        presentity: &str,
+        users: &[String],
+        random: &mut Random,
+    ) -> Edit {
         self.edits += 1;
         match random.below(10) {
             0..=1 => {
@@ -82,7 +114,7 @@ impl Ruling {
                     return edited(presentity, place.0, place.1, None);
                 }
                 let rules = (!random.chance(5)).then(|| {
-                    (0..random.between(1, 4)).map(|_| Rule::by_chance(users, random)).collect::<Vec<_>>()
+                    (0..random.between(1, 4)).map(|_| Rule::by_chance(now, users, random)).collect::<Vec<_>>()
                 });
                 let body =
                     rules.as_ref().map_or("<broken".to_owned(), |rules| print_rules(presentity, rules));
@@ -105,26 +137,40 @@ impl Ruling {
     }
 
     /// What becomes of a watcher, and what it may see: everything where there are no rules at all.
-    pub(super) fn decide(&self, user: &str, anonymous: bool) -> (SubHandling, Permissions) {
+    pub(super) fn decide(&self, user: &str, anonymous: bool, when: When<'_>) -> Decided {
+        let blocked =
+            Decided { handling: SubHandling::Block, shown: Permissions::default(), by_circumstances: false };
         if self.rules.is_empty() {
-            return (SubHandling::Allow, Permissions::everything());
+            return Decided::everything();
         }
         let Some(rules) = self.rules.values().map(Option::as_ref).collect::<Option<Vec<_>>>() else {
-            return (SubHandling::Block, Permissions::default());
+            return blocked;
         };
-        let matching: Vec<&Rule> =
-            rules.into_iter().flatten().filter(|rule| self.is_for(&rule.who, user, anonymous)).collect();
-        let Some(strongest) = matching.iter().map(|rule| rule.who.class()).min() else {
-            return (SubHandling::Block, Permissions::default());
-        };
-        let counting = matching.into_iter().filter(|rule| rule.who.class() == strongest);
-        let mut shown = Permissions::default();
-        let mut handling = SubHandling::Block;
-        for rule in counting {
-            handling = handling.max(rule.handling);
-            shown.add(&rule.shown);
+        let matching: Vec<&Rule> = rules
+            .into_iter()
+            .flatten()
+            .filter(|rule| self.is_for(&rule.who, user, anonymous) && rule.holds(when))
+            .collect();
+        let Some(strongest) = matching.iter().map(|rule| rule.who.class()).min() else { return blocked };
+        let mut decided = blocked;
+        for rule in matching.into_iter().filter(|rule| rule.who.class() == strongest) {
+            decided.handling = decided.handling.max(rule.handling);
+            decided.shown.add(&rule.shown);
+            decided.by_circumstances |= rule.spheres.is_some() || !rule.spans.is_empty();
         }
-        (handling, shown)
+        decided
+    }
+
+    /// When time makes other rules hold.
+    pub(super) fn edges(&self) -> impl Iterator<Item = Timestamp> {
+        let spans = self.rules.values().flatten().flatten().flat_map(|rule| &rule.spans);
+        spans.flat_map(|(from, until)| [*from, *until])
+    }
+
+    /// Whether something depends on the sphere or on time.
+    pub(super) fn has_circumstances(&self) -> bool {
+        let mut rules = self.rules.values().flatten().flatten();
+        rules.any(|rule| rule.spheres.is_some() || !rule.spans.is_empty())
     }
 
     fn is_for(&self, who: &Who, user: &str, anonymous: bool) -> bool {
@@ -159,8 +205,16 @@ impl Who {
     }
 }
 
+impl Decided {
+    /// As if there were no rules.
+    pub(super) fn everything() -> Self {
+        let shown = Permissions::everything();
+        Self { handling: SubHandling::Allow, shown, by_circumstances: false }
+    }
+}
+
 impl Rule {
-    fn by_chance(users: &[String], random: &mut Random) -> Self {
+    fn by_chance(now: Timestamp, users: &[String], random: &mut Random) -> Self {
         let list = random.pick(&LISTS);
         let who = match random.below(10) {
             0 => Who::Anonymous,
@@ -177,10 +231,32 @@ impl Rule {
             SubHandling::Allow,
             SubHandling::Allow,
         ]);
-        Self { who, handling, shown: shown(random) }
+        let spheres = random.chance(20).then(|| *random.pick(&SPHERES));
+        let spans = if random.chance(20) { spans(now, random) } else { Vec::new() };
+        Self { who, spheres, spans, handling, shown: shown(random) }
+    }
+
+    fn holds(&self, when: When<'_>) -> bool {
+        let in_sphere = self.spheres.is_none_or(|named| {
+            when.sphere.is_some_and(|sphere| named.iter().any(|name| name.eq_ignore_ascii_case(sphere)))
+        });
+        let in_time = |(from, until): &(Timestamp, Timestamp)| *from <= when.now && when.now < *until;
+        in_sphere && (self.spans.is_empty() || self.spans.iter().any(in_time))
     }
 
     fn conditions(&self, presentity: &str) -> String {
+        let mut text = self.identity(presentity);
+        if let Some(spheres) = self.spheres {
+            write!(text, "<cr:sphere value='{}'/>", spheres.join(" ")).expect(FITS);
+        }
+        let spans = self.spans.iter().map(|(from, until)| {
+            format!("<cr:from>{}</cr:from><cr:until>{}</cr:until>", date(*from), date(*until))
+        });
+        let spans: String = spans.collect();
+        if spans.is_empty() { text } else { text + "<cr:validity>" + &spans + "</cr:validity>" }
+    }
+
+    fn identity(&self, presentity: &str) -> String {
         match &self.who {
             Who::Anonymous => "<oc:anonymous-request/>".to_owned(),
             Who::Named(users) if users.is_empty() => {
@@ -202,6 +278,25 @@ impl Rule {
     }
 }
 
+/// One or two spans around now, with edges at any millisecond.
+fn spans(now: Timestamp, random: &mut Random) -> Vec<(Timestamp, Timestamp)> {
+    let millis = |random: &mut Random, max| Duration::from_millis(random.below(max));
+    let mut from = now - Duration::from_secs(20) + millis(random, 60_000);
+    let mut spans = Vec::new();
+    for _ in 0..random.between(1, 2) {
+        let longest = *random.pick(&[400, 20_000, 90_000]);
+        let until = from + millis(random, longest);
+        spans.push((from, until));
+        from = until + millis(random, 20_000);
+    }
+    spans
+}
+
+fn date(at: Timestamp) -> String {
+    let since = at.since(START);
+    format!("{}.{:03}Z", instant(since).trim_end_matches('Z'), since.subsec_millis())
+}
+
 fn shown(random: &mut Random) -> Permissions {
     if random.chance(30) {
         return Permissions::everything();
@@ -210,7 +305,9 @@ fn shown(random: &mut Random) -> Permissions {
     let class = || Selector::Class("biz".into());
     shown.services = selection(random, [class(), Selector::ServiceUriScheme("tel".into())]);
     shown.persons = selection(random, [class(), Selector::Class("home".into())]);
-    for attribute in [Attribute::Note, Attribute::Class, Attribute::Mood, Attribute::Willingness] {
+    let attributes =
+        [Attribute::Note, Attribute::Class, Attribute::Mood, Attribute::Sphere, Attribute::Willingness];
+    for attribute in attributes {
         if random.chance(60) {
             shown.attributes.insert(attribute);
         }

@@ -225,7 +225,13 @@ impl Source {
         )];
         if kind.is_multiple_of(3) {
             let note = format!("{}:{}p:{}:", self.name, self.publication, self.version);
-            let person = [("dm:note", note.as_str()), ("r:class", class), ("r:mood", "happy")];
+            let mut person = vec![("dm:note", note.as_str()), ("r:class", class), ("r:mood", "happy")];
+            person.extend(match (self.publication + self.version) % 3 {
+                0 => None,
+                1 => Some(("r:sphere", "work")),
+                _ if self.version.is_multiple_of(2) => Some(("r:sphere", "Home")),
+                _ => Some(("r:sphere", "home")),
+            });
             said.push(component("person", "person", &person));
         }
         said

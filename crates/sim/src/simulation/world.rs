@@ -24,7 +24,7 @@ use crate::random::Random;
 use crate::wire::Message;
 
 /// When all runs begin.
-const START: Timestamp = Timestamp::from_secs(1_800_000_000);
+pub(super) const START: Timestamp = Timestamp::from_secs(1_800_000_000);
 /// Calls of the node at one instant: more means that its deadline does not move on.
 const WILD: u32 = 100_000;
 /// The group commit of a shell that does not hold messages back.
@@ -321,6 +321,7 @@ impl<'a> World<'a> {
         if message.status().is_none() {
             self.tally.notified += 1;
             self.tally.withheld += u64::from(self.reference.withholds(message, self.now));
+            self.tally.conditional += u64::from(self.reference.is_by_circumstances(message, self.now));
             return self
                 .reference
                 .notified(self.now, said.flow, message)
@@ -396,7 +397,7 @@ impl<'a> World<'a> {
             }
             let (_, kept) =
                 self.snapshots.range(..=batch).next_back().expect("what is promised has a snapshot");
-            self.reference.lose(kept);
+            self.reference.lose(self.now, kept);
         }
         self.reference.crashed();
         self.snapshots = BTreeMap::from([(batch, self.reference.clone())]);

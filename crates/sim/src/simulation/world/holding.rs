@@ -42,7 +42,7 @@ impl World<'_> {
             let certain =
                 known.and_then(|(call_id, tag, _)| self.reference.is_certain(call_id, tag, self.now));
             let Some((call_id, _, content)) = known.filter(|_| certain.is_some()) else {
-                if all && !self.reference.forbids(&watcher.presentity, &who) {
+                if all && !self.reference.forbids(&watcher.presentity, &who, self.now) {
                     return Err(format!("no subscription after long calm: {watcher:?}"));
                 }
                 continue;

@@ -15,7 +15,7 @@ impl World<'_> {
         let users: Vec<String> =
             self.peers.iter().flat_map(|peer| &peer.watchers).map(|watcher| watcher.user()).collect();
         let ruling = self.reference.rulings.entry(presentity.clone()).or_default();
-        let edit = Arc::make_mut(ruling).edit(&presentity, &users, &mut self.random);
+        let edit = Arc::make_mut(ruling).edit(self.now, &presentity, &users, &mut self.random);
         self.tally.edits += 1;
         self.edited(edit)
     }
@@ -60,7 +60,7 @@ impl World<'_> {
     fn edited(&mut self, edit: Edit) -> Result<(), String> {
         let Edit { document, body } = edit;
         self.say(|| format!("{document:?} is {body:?}"));
-        self.reference.ruled();
+        self.reference.ruled(self.now);
         let now = self.now;
         if self.host.is_none() {
             self.library.write(now, &document, body.as_deref().map(str::as_bytes));

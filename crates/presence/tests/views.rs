@@ -310,7 +310,7 @@ fn what_no_word_of_the_rules_shows_is_said_to_be_for_those_who_see_all() {
     let expected = [
         (&more, "provide-all-attributes"),
         (&tuple, "provide-all-attributes"),
-        (&LeftOut::Whole, "provide-persons with all-persons"),
+        (&LeftOut::Whole, "provide-persons with all-persons, and provide-note,"),
         (&LeftOut::Whole, everything),
     ];
     assert_eq!(said, expected);

@@ -6,6 +6,7 @@ use documents::pidf::Kind;
 use documents::rules::{Permissions, Selection, Selector, SubHandling};
 use sip::Aor;
 use sip_stack::Timestamp;
+use sip_stack::notifier::State;
 use sip_stack::subscriptions::Prospect;
 
 use super::{Presentity, Sort, Terms};
@@ -117,10 +118,13 @@ impl Presentity {
                     format!("the next one waits {} more, by {why}", span(at.since(now)))
                 }
             };
-            steps.push(format!(
-                "Subscription, {}: {left} s left; {last}; {next}.",
-                format!("{:?}", subscription.state()).to_lowercase()
-            ));
+            steps.push(match subscription.state() {
+                State::Active => format!("Subscription, active: {left} s left; {last}; {next}."),
+                State::Pending => format!("Subscription, pending: {left} s left; {last}; {next}."),
+                State::Terminated(reason) => {
+                    format!("Subscription, terminated ({}): {last}.", reason.as_str())
+                }
+            });
         }
         for shown in self.interests.shown_to(identities) {
             steps.push(format!("Within a list of its: {shown}."));

@@ -51,7 +51,12 @@ impl Removals<'_> {
             Kind::Tuple => "provide-services",
             Kind::Person => "provide-persons",
             Kind::Device => "provide-devices",
-            Kind::Note if permissions.persons != Selection::All => "provide-persons with all-persons",
+            Kind::Note if permissions.persons != Selection::All && permissions.grants(Attribute::Note) => {
+                "provide-persons with all-persons"
+            }
+            Kind::Note if permissions.persons != Selection::All => {
+                "provide-persons with all-persons, and provide-note,"
+            }
             Kind::Note => "provide-note",
             Kind::Other => "everything: all services, persons and devices with provide-all-attributes",
         };

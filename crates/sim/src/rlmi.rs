@@ -64,6 +64,8 @@ pub struct Resource {
     pub instance: Option<(String, Option<String>, Option<String>)>,
     /// The document, if that is a list again.
     pub within: Option<Box<List>>,
+    /// The document itself.
+    pub body: Option<Vec<u8>>,
 }
 
 /// What somebody holds of a list, and of the lists in it: RFC 4662 §5.6.
@@ -247,14 +249,17 @@ fn resource(
         return Err(format!("{uri} has two instances, and nothing forks here"));
     }
     let names = names(element);
-    let Some(instance) = instance else { return Ok(Resource { uri, names, instance: None, within: None }) };
+    let Some(instance) = instance else {
+        return Ok(Resource { uri, names, instance: None, within: None, body: None });
+    };
     instance.attribute("id").ok_or("RFC 4662 §5.5: an instance without an id")?;
     let state = instance.attribute("state").ok_or("RFC 4662 §5.5: an instance without a state")?;
     let reason = instance.attribute("reason").map(str::to_owned);
-    let mut within = None;
+    let (mut within, mut body) = (None, None);
     let document = match instance.attribute("cid") {
         Some(cid) => {
             let part = parts.remove(cid).ok_or_else(|| format!("no part has the id {cid}"))?;
+            body = Some(part.body.to_vec());
             if part.kind.starts_with("multipart/related") {
                 let list = read_part(part.kind, part.body)?;
                 if list.uri != uri {
@@ -273,7 +278,7 @@ fn resource(
         ("active", None, Some(_)) | ("pending", None, None) | ("terminated", Some(_), None) => {}
         _ => return Err(format!("RFC 4662 §5.5: {uri} is {state} with {reason:?} and {document:?}")),
     }
-    Ok(Resource { uri, names, instance: Some((state.to_owned(), reason, document)), within })
+    Ok(Resource { uri, names, instance: Some((state.to_owned(), reason, document)), within, body })
 }
 
 fn shown(uri: &str, part: &Part<'_>) -> Result<String, String> {

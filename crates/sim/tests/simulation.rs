@@ -14,6 +14,7 @@ fn runs_of_the_first_seeds_keep_all_rules() {
     assert!(tally.crashes > 100 && tally.batches_lost > 50 && tally.breaks > 100, "{tally:?}");
     assert!(tally.notified > 4000 && tally.converged > 300, "{tally:?}");
     assert!(tally.edits > 1000 && tally.withheld > 1000, "{tally:?}");
+    assert!(tally.listed > 2000 && tally.conditional > 150, "{tally:?}");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! - each NOTIFY tells exactly what the rules of that moment show of the state composed at that moment, and says of the
 //!   subscription what they decide; versions never go back at a watcher;
 //! - after a crash the log holds what some beginning of the history gives, with all that was promised;
+//! - so does each document in a NOTIFY of a list, and what that says of resources without one;
 //! - in calm every live watcher knows all that it may of the composed state, without waiting for its next refresh;
 //! - publications and subscriptions end in time, and at the end all gauges and the log are empty.
 
@@ -19,6 +20,7 @@ mod noise;
 mod peer;
 mod plan;
 mod reference;
+mod roster;
 mod ruling;
 mod source;
 mod watcher;
@@ -48,6 +50,8 @@ pub struct Tally {
     pub edits: u64,
     /// NOTIFYs that told less than was composed, and subscriptions that rules ended or put off.
     pub withheld: u64,
+    /// Resources of which NOTIFYs of lists told.
+    pub listed: u64,
     /// NOTIFYs by rules that held for the sphere or the time.
     pub conditional: u64,
 }
@@ -63,6 +67,7 @@ impl Tally {
         self.converged += other.converged;
         self.edits += other.edits;
         self.withheld += other.withheld;
+        self.listed += other.listed;
         self.conditional += other.conditional;
     }
 }

@@ -3,10 +3,11 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use node::{Limits, Listener, Oversize, Settings};
+use node::{Limits, Listener, Lists, Oversize, Settings};
 use presence::{Lifetimes, Policy, PublishPolicy, Watch};
 use sip_stack::Protocol;
 
+use super::roster;
 use super::ruling::ROOT;
 use crate::random::Random;
 
@@ -112,6 +113,11 @@ fn settings(random: &mut Random) -> Settings {
         publications: lifetimes,
         subscriptions: lifetimes,
         pace: Duration::from_secs(*random.pick(&[0, 0, 1, 5])),
+        lists: Some(Lists {
+            server: Some(roster::SERVER.into()),
+            window: Duration::from_secs(random.below(3)),
+            ..Lists::default()
+        }),
         oversize,
         limits: Limits {
             window: *random.pick(&[1, 2, 64]),

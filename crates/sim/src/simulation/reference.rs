@@ -11,9 +11,11 @@ use documents::rules::SubHandling;
 use sip_stack::{Connection, Flow, Timestamp};
 
 use super::plan::{LIFETIME_MAX, LIFETIME_MIN};
+use super::roster::{SERVER, members};
 use super::ruling::{Decided, Ruling, When};
 use crate::model::{Component, naive, read};
 use crate::pidf;
+use crate::rlmi;
 use crate::wire::{Message, address, parameter};
 
 /// Wake-ups come at whole quarters of a second: so long may something outlive its end.
@@ -30,6 +32,12 @@ pub(super) struct Reference {
     watcher_max: usize,
     /// By presentity. Documents survive every crash.
     pub(super) rulings: BTreeMap<String, Arc<Ruling>>,
+    /// Publications and rules as they were a moment ago, and in this instant before what happened in it. A list may tell of
+    /// a resource as it was shown last: at the very instant in which that changes, before it hears of it; and while the
+    /// lists are read that new rules refer to, which takes so long at most.
+    before: Vec<(Timestamp, Self)>,
+    reading: Duration,
+    instant: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +51,8 @@ struct Publication {
 #[derive(Clone, Debug)]
 struct Dialog {
     presentity: String,
+    /// Of a list.
+    members: Vec<String>,
     watcher: Watcher,
     /// Since it began, rules have forbidden it: the node may have ended it.
     forbidden: bool,
@@ -73,13 +83,19 @@ pub(super) struct Bounds {
 }
 
 impl Reference {
-    /// Nothing was accepted yet. A watcher may have so many subscriptions.
-    pub(super) fn new(watcher_max: usize) -> Self {
-        Self { watcher_max, ..Self::default() }
+    /// Nothing was accepted yet. A watcher may have so many subscriptions, and documents are there after so long.
+    pub(super) fn new(watcher_max: usize, reading: Duration) -> Self {
+        Self { watcher_max, reading, ..Self::default() }
     }
 
     /// Time passes: NOTIFYs are given up.
     pub(super) fn age(&mut self, now: Timestamp) {
+        if self.instant < now {
+            self.instant = now;
+            let reading = self.reading;
+            self.before.retain(|(at, _)| *at + reading >= now && !reading.is_zero());
+            self.remember();
+        }
         for dialog in self.dialogs.values_mut() {
             if dialog.open.as_ref().is_some_and(|(_, since, _)| *since + TIMER_F <= now) {
                 dialog.doubtful = true;
@@ -92,6 +108,12 @@ impl Reference {
         if self.rulings.values().any(|ruling| ruling.has_circumstances()) {
             self.ruled(now);
         }
+    }
+
+    /// Something is about to change.
+    pub(super) fn remember(&mut self) {
+        let (publications, rulings) = (self.publications.clone(), self.rulings.clone());
+        self.before.push((self.instant, Self { publications, rulings, ..Self::default() }));
     }
 
     /// The node is gone, and with it all that no row holds.
@@ -197,6 +219,7 @@ impl Reference {
         answer: &Message,
     ) -> Result<(), String> {
         let entity_tag = answer.get("SIP-ETag").ok_or("no SIP-ETag")?.to_owned();
+        self.remember();
         let publications = self.publications.entry(request.uri().unwrap_or_default().to_owned()).or_default();
         let current = request.get("SIP-If-Match");
         let place =
@@ -266,6 +289,7 @@ impl Reference {
         let key = (call_id, answer.to_tag().unwrap_or_default().to_owned());
         let dialog = self.dialogs.entry(key).or_insert_with(|| Dialog {
             presentity: request.uri().unwrap_or_default().to_owned(),
+            members: members(&request.body),
             watcher: Watcher::of(request),
             forbidden: false,
             cseq: 0,
@@ -291,9 +315,13 @@ impl Reference {
             notify.from_tag().unwrap_or_default().to_owned(),
         );
         let dialog = self.dialogs.get(&key).ok_or("a NOTIFY in a dialog that was lost")?;
-        let decisions = self.decisions(&dialog.presentity, &dialog.watcher, now);
         let state = notify.get("Subscription-State").unwrap_or_default();
         let over = state.starts_with("terminated");
+        if dialog.presentity == SERVER {
+            self.listed(now, dialog, notify)?;
+            return self.sent(now, flow, notify, &key);
+        }
+        let decisions = self.decisions(&dialog.presentity, &dialog.watcher, now);
         let rejected = over && parameter(state, "reason") == Some("rejected");
         let is_pending = state.starts_with("pending");
         let told = told(&notify.body)?;
@@ -317,7 +345,63 @@ impl Reference {
                 return Err(format!("a NOTIFY tells {told:?}, the reference shows {certain:?}"));
             }
         }
-        let dialog = self.dialogs.get_mut(&key).expect("found above");
+        self.sent(now, flow, notify, &key)
+    }
+
+    /// What a list says of its resources is what is so of each for this watcher.
+    fn listed(&self, now: Timestamp, dialog: &Dialog, notify: &Message) -> Result<(), String> {
+        for resource in rlmi::read(notify)?.resources {
+            if !dialog.members.contains(&resource.uri) {
+                return Err(format!("{} is not in the list", resource.uri));
+            }
+            let Some((state, reason, _)) = &resource.instance else { continue };
+            let lines = told(resource.body.as_deref().unwrap_or_default())?;
+            let is_so = |reference: &Self| {
+                let decisions = reference.decisions(&resource.uri, &dialog.watcher, now);
+                decisions.iter().any(|decided| match (state.as_str(), decided.handling) {
+                    ("active", SubHandling::PoliteBlock | SubHandling::Allow) => {
+                        let certain = reference.shown(&resource.uri, decided, now);
+                        let possible = reference.shown(&resource.uri, decided, now - SLACK);
+                        lines == certain || lines == possible || between(&lines, &certain, &possible)
+                    }
+                    ("pending", handling) => handling == SubHandling::Confirm,
+                    ("terminated", handling) => {
+                        handling == SubHandling::Block && reason.as_deref() == Some("rejected")
+                    }
+                    _ => false,
+                })
+            };
+            if !is_so(self) && !self.before.iter().any(|(_, reference)| is_so(reference)) {
+                let shown = self.may_see(&resource.uri, &dialog.watcher, now);
+                let decided = self.decide(&resource.uri, &dialog.watcher, now);
+                return Err(format!(
+                    "a list says {state} {lines:?} of {}, the reference shows {shown:?} by {decided:?}",
+                    resource.uri
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Of how many resources a NOTIFY tells that is a list's.
+    pub(super) fn count_listed(&self, notify: &Message) -> u64 {
+        let is_list = self.of_notify(notify).is_some_and(|dialog| dialog.presentity == SERVER);
+        let list = is_list.then(|| rlmi::read(notify).ok()).flatten();
+        list.map_or(0, |list| list.resources.iter().filter(|resource| resource.body.is_some()).count() as u64)
+    }
+
+    /// A NOTIFY is under way: is it in the life of its subscription?
+    fn sent(
+        &mut self,
+        now: Timestamp,
+        flow: Flow,
+        notify: &Message,
+        key: &(String, String),
+    ) -> Result<(), String> {
+        let state = notify.get("Subscription-State").unwrap_or_default();
+        let over = state.starts_with("terminated");
+        let rejected = over && parameter(state, "reason") == Some("rejected");
+        let dialog = self.dialogs.get_mut(key).expect("it was found");
         if !over && (dialog.ended.is_some() || dialog.expires_at + SLACK <= now) {
             return Err(format!("{state}, but the subscription ended at {:?}", dialog.ended));
         }
@@ -448,6 +532,7 @@ impl Reference {
         let rulings = core::mem::take(&mut self.rulings);
         self.clone_from(kept);
         self.rulings = rulings;
+        self.before.clear();
         self.ruled(now);
     }
 
@@ -469,7 +554,7 @@ impl Reference {
     pub(super) fn bounds(&self, now: Timestamp) -> Bounds {
         let publications = || self.publications.values().flatten();
         let alive = publications().filter(|publication| publication.expires_at > now).count();
-        let dialogs = || self.dialogs.values();
+        let dialogs = || self.dialogs.values().filter(|dialog| dialog.presentity != SERVER);
         let certain = dialogs().filter(|dialog| {
             dialog.ended.is_none() && !dialog.doubtful && !dialog.forbidden && dialog.expires_at > now
         });

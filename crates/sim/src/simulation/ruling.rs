@@ -94,7 +94,8 @@ impl Ruling {
         self.edits += 1;
         match random.below(10) {
             0..=1 => {
-                self.permanent = if random.chance(70) { permanent(self.edits) } else { Vec::new() };
+                self.permanent =
+                    if random.chance(70) { permanent(presentity, self.edits) } else { Vec::new() };
                 let body = (!self.permanent.is_empty()).then(|| {
                     let document = print(presentity, &self.permanent, random.chance(50));
                     String::from_utf8_lossy(document.bytes()).into_owned()
@@ -326,8 +327,10 @@ fn selection(random: &mut Random, selectors: [Selector; 2]) -> Selection {
     Selection::Some(selectors.into_iter().filter(|_| random.chance(60)).collect())
 }
 
-fn permanent(edits: u32) -> Vec<Component> {
-    vec![component("tuple", "perm", &[("status/p:basic", "closed"), ("p:note", &format!("perm:0:{edits}:"))])]
+fn permanent(presentity: &str, edits: u32) -> Vec<Component> {
+    let user = presentity.trim_start_matches("sip:").split('@').next().unwrap_or_default();
+    let note = format!("perm-{user}:0:{edits}:");
+    vec![component("tuple", "perm", &[("status/p:basic", "closed"), ("p:note", &note)])]
 }
 
 /// A component of the model.

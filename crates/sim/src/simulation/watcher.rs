@@ -7,17 +7,21 @@ use sip_stack::Timestamp;
 
 use super::exchange::{Due, Exchange};
 use super::reference::{told, version_of};
+use super::roster::{self, Roster};
 use crate::random::Random;
+use crate::rlmi;
 use crate::wire::{Message, parameter};
 
-/// A watcher of one presentity, with at most one subscription at a time.
+/// A watcher of one presentity, or of a list of them, with at most one subscription at a time.
 #[derive(Debug)]
 pub(super) struct Watcher {
     name: String,
     /// It does not want to be known.
     anonymous: bool,
     contact: String,
-    pub(super) presentity: String,
+    presentity: String,
+    /// Of a list: whom it brings in its requests.
+    members: Vec<String>,
     subscriptions: u32,
     act_at: Timestamp,
     settled: bool,
@@ -40,6 +44,7 @@ struct Dialog {
     /// The answer given to the last NOTIFY, by its branch.
     answered: Option<(String, Message)>,
     content: Option<Vec<String>>,
+    roster: Roster,
     fetch: bool,
     ending: bool,
 }
@@ -68,6 +73,7 @@ impl Watcher {
             anonymous: random.chance(15),
             contact,
             presentity,
+            members: Vec::new(),
             subscriptions: 0,
             act_at: now + random.span(Duration::ZERO, Duration::from_secs(5)),
             settled: false,
@@ -77,6 +83,16 @@ impl Watcher {
             seen: BTreeMap::new(),
             doubled: BTreeSet::new(),
         }
+    }
+
+    /// The same for a list of presentities.
+    pub(super) fn of_list(self, members: Vec<String>) -> Self {
+        Self { presentity: roster::SERVER.to_owned(), members, ..self }
+    }
+
+    /// Whom it watches.
+    pub(super) fn watched(&self) -> &[String] {
+        if self.members.is_empty() { core::slice::from_ref(&self.presentity) } else { &self.members }
     }
 
     /// Its address-of-record.
@@ -93,10 +109,23 @@ impl Watcher {
         self.asked.as_ref().map_or(self.act_at, Exchange::wake_at)
     }
 
-    /// Call-ID and the node's tag of the subscription it believes to have, and what it knows.
-    pub(super) fn knows(&self) -> Option<(&str, &str, Option<&[String]>)> {
+    /// Call-ID and the node's tag of the subscription it believes to have.
+    pub(super) fn holds(&self) -> Option<(&str, &str)> {
         let dialog = self.dialog.as_ref().filter(|dialog| !dialog.ending && !dialog.fetch)?;
-        Some((&dialog.call_id, dialog.node_tag.as_deref()?, dialog.content.as_deref()))
+        Some((&dialog.call_id, dialog.node_tag.as_deref()?))
+    }
+
+    /// What it knows of somebody whom it watches: nothing if it was told that there is nothing, or not told yet.
+    pub(super) fn knows(&self, presentity: &str) -> &[String] {
+        let Some(dialog) = &self.dialog else { return &[] };
+        let known =
+            if self.members.is_empty() { dialog.content.as_deref() } else { dialog.roster.of(presentity) };
+        known.unwrap_or_default()
+    }
+
+    /// Whether it knows that it does not know all.
+    pub(super) fn has_gap(&self) -> bool {
+        self.dialog.as_ref().is_some_and(|dialog| dialog.roster.has_gap())
     }
 
     /// Only keeps its subscription from now on.
@@ -158,6 +187,7 @@ impl Watcher {
                 notified: 0,
                 answered: None,
                 content: None,
+                roster: Roster::default(),
                 fetch: !calm && random.chance(10),
                 ending: false,
             }
@@ -184,13 +214,24 @@ impl Watcher {
             .add("Call-ID", &dialog.call_id)
             .add("CSeq", format!("{} SUBSCRIBE", dialog.cseq))
             .add("Contact", format!("<{}>", self.contact))
-            .add("Accept", "application/pidf+xml")
             .add("Event", "presence")
             .add("Expires", expires);
         if self.anonymous {
             request.add("Privacy", "id");
         }
-        let bytes = request.close(Vec::new()).print();
+        let mut body = Vec::new();
+        request.add("Accept", "application/pidf+xml");
+        if !self.members.is_empty() {
+            request.add("Accept", "application/rlmi+xml, multipart/related");
+            request.add("Supported", "eventlist");
+            if dialog.node_tag.is_none() {
+                request.add("Require", "recipient-list-subscribe");
+                request.add("Content-Type", "application/resource-lists+xml");
+                request.add("Content-Disposition", "recipient-list");
+                body = rlmi::request(&self.members.join(" ")).into_bytes();
+            }
+        }
+        let bytes = request.close(body).print();
         self.asked = Some(Exchange::new(now, branch, bytes.clone(), reliable));
         self.act_at = Timestamp::NEVER;
         Some(bytes)
@@ -281,7 +322,9 @@ impl Watcher {
             dialog.answered = Some((branch, answer.clone()));
             return Ok(Heard::Answer(answer));
         }
-        let content = told(&notify.body)?;
+        let content =
+            if self.members.is_empty() { told(&notify.body)? } else { dialog.roster.hear(notify)? };
+        let has_gap = dialog.roster.has_gap();
         self.in_order(&content)?;
         let dialog = self.dialog.as_mut().expect("found above");
         dialog.content = Some(content);
@@ -297,6 +340,9 @@ impl Watcher {
         {
             // RFC 6665 §4.1.2.2: a NOTIFY may shorten the subscription.
             self.act_at = self.act_at.min(now + Duration::from_secs(left) * 9 / 10);
+            if has_gap {
+                self.act_at = self.act_at.min(now + Duration::from_millis(200)); // RFC 4662 §5.6
+            }
         }
         Ok(Heard::Answer(answer))
     }

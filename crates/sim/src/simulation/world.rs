@@ -84,7 +84,7 @@ impl<'a> World<'a> {
         let mut random = Random::new(seed);
         let plan = Plan::of(&mut random);
         let peers = cast(&plan, &mut random);
-        let reference = Reference::new(plan.settings.limits.watcher);
+        let reference = Reference::new(plan.settings.limits.watcher, plan.reading);
         Self {
             now: START,
             weather: plan.weather.clone(),
@@ -321,6 +321,7 @@ impl<'a> World<'a> {
         if message.status().is_none() {
             self.tally.notified += 1;
             self.tally.withheld += u64::from(self.reference.withholds(message, self.now));
+            self.tally.listed += self.reference.count_listed(message);
             self.tally.conditional += u64::from(self.reference.is_by_circumstances(message, self.now));
             return self
                 .reference
@@ -559,7 +560,12 @@ fn cast(plan: &Plan, random: &mut Random) -> Vec<Peer> {
         for behind in 0..random.between(1, 3) {
             let presentity = presentity(random);
             let contact = peer.contact();
-            peer.watchers.push(Watcher::new(number * 10 + behind, contact, presentity, START, random));
+            let mut watcher = Watcher::new(number * 10 + behind, contact, presentity, START, random);
+            if random.chance(30) {
+                let some = 0..random.between(1, plan.presentities);
+                watcher = watcher.of_list(some.map(|who| format!("sip:a{who}@example.com")).collect());
+            }
+            peer.watchers.push(watcher);
         }
         peers.push(peer);
     }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::super::reference::Watcher as Who;
+use super::super::watcher::Watcher;
 use super::World;
 
 impl World<'_> {
@@ -24,43 +25,53 @@ impl World<'_> {
 
     /// Every watcher knows the composed state; with `all`, every watcher has a subscription to know it by.
     pub(super) fn converged(&mut self, all: bool) -> Result<(), String> {
-        let settled = self.plan.settings.pace + Duration::from_secs(2);
+        let window = self.plan.settings.lists.as_ref().map_or(Duration::ZERO, |lists| lists.window);
+        let settled = self.plan.settings.pace + window + Duration::from_secs(2);
         for _ in 0..200 {
-            let watchers = || self.peers.iter().flat_map(|peer| &peer.watchers);
-            if !watchers().any(|watcher| self.reference.is_restless(&watcher.presentity, self.now, settled)) {
+            let mut watched = self.peers.iter().flat_map(|peer| &peer.watchers).flat_map(Watcher::watched);
+            if !watched.any(|watched| self.reference.is_restless(watched, self.now, settled)) {
                 break;
             }
             self.pass(Duration::from_secs(1))?;
         }
         let mut converged = 0;
         for watcher in self.peers.iter().flat_map(|peer| &peer.watchers) {
-            if self.reference.is_restless(&watcher.presentity, self.now, settled) {
-                continue;
+            for presentity in watcher.watched() {
+                converged += u64::from(self.is_told(watcher, presentity, settled, all)?);
             }
-            let who = Who { user: watcher.user(), anonymous: watcher.is_anonymous() };
-            let known = watcher.knows();
-            let certain =
-                known.and_then(|(call_id, tag, _)| self.reference.is_certain(call_id, tag, self.now));
-            let Some((call_id, _, content)) = known.filter(|_| certain.is_some()) else {
-                if all && !self.reference.forbids(&watcher.presentity, &who, self.now) {
-                    return Err(format!("no subscription after long calm: {watcher:?}"));
-                }
-                continue;
-            };
-            if certain == Some(false) {
-                continue;
-            }
-            let shown = self.reference.may_see(&watcher.presentity, &who, self.now);
-            if content != Some(&shown) {
-                return Err(format!(
-                    "{call_id} knows {content:?} of {}, may see {shown:?}",
-                    watcher.presentity
-                ));
-            }
-            converged += 1;
         }
         self.tally.converged += converged;
         Ok(())
+    }
+
+    /// Whether a watcher knows of a presentity what it may; not if that need not be so now.
+    fn is_told(
+        &self,
+        watcher: &Watcher,
+        presentity: &str,
+        settled: Duration,
+        all: bool,
+    ) -> Result<bool, String> {
+        if self.reference.is_restless(presentity, self.now, settled) {
+            return Ok(false);
+        }
+        let who = Who { user: watcher.user(), anonymous: watcher.is_anonymous() };
+        let certain =
+            watcher.holds().and_then(|(call_id, tag)| self.reference.is_certain(call_id, tag, self.now));
+        let (Some(certain), Some((call_id, _))) = (certain, watcher.holds()) else {
+            if all && !self.reference.forbids(presentity, &who, self.now) {
+                return Err(format!("no subscription after long calm: {watcher:?}"));
+            }
+            return Ok(false);
+        };
+        if !certain || watcher.has_gap() && !all {
+            return Ok(false);
+        }
+        let (known, shown) = (watcher.knows(presentity), self.reference.may_see(presentity, &who, self.now));
+        if known != shown {
+            return Err(format!("{call_id} knows {known:?} of {presentity}, may see {shown:?}"));
+        }
+        Ok(true)
     }
 
     /// Everyone has gone: nothing is left.

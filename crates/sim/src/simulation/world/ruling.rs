@@ -10,6 +10,8 @@ use super::World;
 impl World<'_> {
     /// Changes a document of somebody.
     pub(super) fn edit(&mut self) -> Result<(), String> {
+        self.reference.age(self.now);
+        self.reference.remember();
         let presentities = self.plan.presentities;
         let presentity = format!("sip:a{}@example.com", self.random.below(presentities));
         let users: Vec<String> =
@@ -54,6 +56,8 @@ impl World<'_> {
     }
 
     fn delete(&mut self, presentity: &str) -> Option<Edit> {
+        self.reference.age(self.now);
+        self.reference.remember();
         Arc::make_mut(self.reference.rulings.get_mut(presentity)?).delete(presentity)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use documents::resource_lists::{self, Entry, Flat, NoReferences, Problem, ResourceLists, flatten};
 use sip::{MediaType, Message, Name, accepts, canonical_text};
 
-use crate::refusal::{EVENTLIST, RECIPIENT_LIST_SUBSCRIBE, Refusal};
+use crate::refusal::{EVENTLIST, Refusal};
 
 /// Bounds of a list in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +21,6 @@ pub struct Limits {
 pub fn supports_lists(request: &Message<'_>) -> bool {
     let mut tags = request.values(Name::Supported).chain(request.values(Name::Require));
     tags.any(|tag| tag.eq_ignore_ascii_case(EVENTLIST))
-}
-
-/// Whether a SUBSCRIBE comes with a list: it requires that lists in requests are understood, or a part of its body is
-/// said to be one.
-pub fn has_list(request: &Message<'_>) -> bool {
-    request.values(Name::Require).any(|tag| tag.eq_ignore_ascii_case(RECIPIENT_LIST_SUBSCRIBE))
-        || is_recipient_list(request.get(Name::ContentDisposition))
-        || !lists_among_parts(request).is_empty()
 }
 
 /// Whether the watcher reads what list NOTIFYs hold, RFC 4662 §4.3. Without an Accept field `Supported: eventlist` says so.

@@ -1,7 +1,7 @@
 //! Lists in requests: the example of RFC 5367, several parts, codings, and what is refused.
 
 use rls::Refusal;
-use rls::contained::{Limits, accepts_lists, entries, has_list, supports_lists};
+use rls::contained::{Limits, accepts_lists, entries, supports_lists};
 use sip::Message;
 
 const BOUNDS: Limits = Limits { octets: 10_000, resources: 10 };
@@ -19,7 +19,6 @@ fn subscribe(fields: &str, body: &[u8]) -> Vec<u8> {
 fn read(fields: &str, body: &[u8]) -> Result<Vec<String>, Refusal> {
     let bytes = subscribe(fields, body);
     let message = Message::parse(&bytes, &sip::Limits::DEFAULT).expect("a message");
-    assert!(has_list(&message));
     Ok(entries(&message, &BOUNDS)?.iter().map(|entry| entry.uri.to_string()).collect())
 }
 
@@ -44,7 +43,7 @@ fn the_request_of_rfc_5367_section_7_is_read() {
     let body = include_bytes!("../../documents/tests/data/rfc5367-1.xml");
     let bytes = subscribe(fields, body);
     let message = Message::parse(&bytes, &sip::Limits::DEFAULT).expect("a message");
-    assert!(has_list(&message) && supports_lists(&message) && accepts_lists(&message));
+    assert!(supports_lists(&message) && accepts_lists(&message));
     let uris = read(fields, body).expect("a list");
     assert_eq!(uris, ["sip:bill@example.com", "sip:joe@example.org", "sip:ted@example.net"]);
 }
@@ -100,16 +99,10 @@ fn a_request_says_what_it_understands() {
     let judged = |fields: &str| {
         let bytes = subscribe(fields, b"");
         let message = Message::parse(&bytes, &sip::Limits::DEFAULT).expect("a message");
-        (supports_lists(&message), accepts_lists(&message), has_list(&message))
+        (supports_lists(&message), accepts_lists(&message))
     };
-    assert_eq!(judged(""), (false, true, false));
-    assert_eq!(
-        judged("Supported: path, EventList\r\nAccept: application/pidf+xml\r\n"),
-        (true, false, false)
-    );
-    assert_eq!(
-        judged("k: eventlist\r\nAccept: application/rlmi+xml, multipart/related\r\n"),
-        (true, true, false)
-    );
-    assert_eq!(judged("Require: eventlist\r\nAccept: */*\r\n"), (true, true, false));
+    assert_eq!(judged(""), (false, true));
+    assert_eq!(judged("Supported: path, EventList\r\nAccept: application/pidf+xml\r\n"), (true, false));
+    assert_eq!(judged("k: eventlist\r\nAccept: application/rlmi+xml, multipart/related\r\n"), (true, true));
+    assert_eq!(judged("Require: eventlist\r\nAccept: */*\r\n"), (true, true));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ::presence::Presentity;
 use documents::resource_lists::Entry;
-use rls::contained::{self, accepts_lists, has_list, supports_lists};
+use rls::contained::{self, accepts_lists, supports_lists};
 use rls::{ListName, Refusal, Subscribe};
 use sip::{Aor, Message, canonical_text};
 use sip_stack::Timestamp;
@@ -42,7 +42,7 @@ impl Shard {
         };
         let uri = request.uri().unwrap_or_default();
         if lists.is_server(uri) {
-            return Ok(has_list(request).then_some(Listed::Contained));
+            return Ok(Some(Listed::Contained));
         }
         if let Some(owner) = lists.owner(uri) {
             return Ok(Some(Listed::Named(owner)));

@@ -355,9 +355,9 @@ tables! {
     /// Document servers elsewhere, whose documents lists, rules and permanent state are taken from: fetched by XCAP, and
     /// followed by SIP (`xcap-diff`, RFC 5875). Nobody is asked who does not stand here, whatever a document refers to.
     RemoteXdms ["remote-xdms"] {
-        /// By a name of your choice: { lists = { root = "https://lists.example.com/xcap-root", usages = ["resource-lists"],
+        /// By a name of your choice: `{ lists = { root = "https://lists.example.com/xcap-root", usages = ["resource-lists"],
         /// domains = ["example.com"], subscribe = "tcp:lists.example.com:5060", identity = "rls@example.com", password =
-        /// "secret" } }. The documents of these usages (none: all) of the users of these domains ("*": of everybody, and what
+        /// "secret" } }`. The documents of these usages (none: all) of the users of these domains ("*": of everybody, and what
         /// is global) are there, and not here. `names`: the XCAP roots by which documents refer to it, if those are others
         /// than `root`. Without `subscribe` its documents are polled. `identity` must be let read them: proven by `password`,
         /// or, where the server takes our word for it (`trusted = true`), by P-Asserted-Identity, X-3GPP-Asserted-Identity and

@@ -60,7 +60,8 @@ impl Refusal {
             Self::Dialog(DialogDefect::Identification) => "Bad Dialog",
             // RFC 6665 §4.5.2: the subscriber is told to take a dialog of its own.
             Self::DialogSharing => "Dialog Sharing Not Supported",
-            Self::OutOfOrder => "CSeq Out Of Order",
+            // Without the field's name: there are clients that take the first one in a message for the field (SIPp).
+            Self::OutOfOrder => "Request Out Of Order",
             Self::NoSubscription | Self::Stranger | Self::IntervalTooBrief { .. } | Self::TooMany => "",
         }
     }

@@ -60,6 +60,9 @@ fn a_rule_put_by_xcap_moves_a_watcher_and_the_operator_can_ask_why() {
     let put = Http::connect(entrance(&server)).ask("PUT", RULES, &[TYPE], &rules("polite-block"));
     assert_eq!(put.status, 200, "{}", put.text());
     bob.notify();
+    // Heard after the answer to the NOTIFY.
+    bob.request("OPTIONS", "bob", "alice", "o1", &[], "");
+    assert_eq!(bob.response().status(), 200);
 
     let arguments = ["rollcall", "explain", "bob@localhost", "alice@localhost", "--set"];
     let arguments = arguments.map(OsString::from).into_iter().chain([format!("admin.listen={admin}").into()]);

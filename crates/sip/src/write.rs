@@ -161,50 +161,30 @@ pub(crate) fn push_number(out: &mut Vec<u8>, value: u64) {
     }
 }
 
-/// A number in decimal digits, without a detour over formatting or the heap.
+/// A number in digits of one base, up to 16, without leading zeros, a detour over formatting, or the heap.
 #[derive(Clone, Copy, Debug)]
-pub struct Decimal {
+pub struct Digits<const BASE: u64> {
+    /// As many as the largest number has in base 10.
     digits: [u8; 20],
     start: usize,
 }
 
-impl Decimal {
+/// A number in decimal digits.
+pub type Decimal = Digits<10>;
+
+/// A number in lower-case hexadecimal digits.
+pub type Hexadecimal = Digits<16>;
+
+impl<const BASE: u64> Digits<BASE> {
     /// The digits of `value`.
     pub fn of(mut value: u64) -> Self {
+        const { assert!(10 <= BASE && BASE <= 16) };
         let mut digits = [0_u8; 20];
         let mut start = digits.len();
         loop {
             start -= 1;
-            digits[start] = b'0' + (value % 10) as u8;
-            value /= 10;
-            if value == 0 {
-                return Self { digits, start };
-            }
-        }
-    }
-
-    /// As text.
-    pub fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.digits[self.start..]).expect("digits are ASCII")
-    }
-}
-
-/// A number in lower-case hexadecimal digits, without leading zeros, formatting or the heap.
-#[derive(Clone, Copy, Debug)]
-pub struct Hexadecimal {
-    digits: [u8; 16],
-    start: usize,
-}
-
-impl Hexadecimal {
-    /// The digits of `value`.
-    pub fn of(mut value: u64) -> Self {
-        let mut digits = [0_u8; 16];
-        let mut start = digits.len();
-        loop {
-            start -= 1;
-            digits[start] = b"0123456789abcdef"[(value & 15) as usize];
-            value >>= 4;
+            digits[start] = b"0123456789abcdef"[(value % BASE) as usize];
+            value /= BASE;
             if value == 0 {
                 return Self { digits, start };
             }
